@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace ringone::translator {
+
+/// General registers in encoding order, as the emitter names them.
+enum class Reg32 : std::uint8_t { eax, ecx, edx, ebx, esp, ebp, esi, edi };
+
+/// Segment registers in encoding order.
+enum class SegmentRegister : std::uint8_t { es, cs, ss, ds, fs, gs };
+
+/// Writes the few ia32 instruction forms that fragments are made of. Code is written through one address and runs
+/// at another (32-bit) one. The caller makes sure of the room: see docs/dependencies.md for why this is not Xbyak.
+class CodeWriter {
+public:
+    CodeWriter(std::uint8_t* write, std::uint32_t run) : begin_(write), cursor_(write), run_(run) {}
+
+    [[nodiscard]] std::uint32_t address() const { return run_ + static_cast<std::uint32_t>(cursor_ - begin_); }
+    [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(cursor_ - begin_); }
+    [[nodiscard]] std::uint8_t* cursor() const { return cursor_; }
+
+    void byte(std::uint32_t value) { *cursor_++ = static_cast<std::uint8_t>(value); }
+    void dword(std::uint32_t value) {
+        std::memcpy(cursor_, &value, sizeof value);
+        cursor_ += sizeof value;
+    }
+    void bytes(std::span<const std::uint8_t> code) {
+        std::memcpy(cursor_, code.data(), code.size());
+        cursor_ += code.size();
+    }
+
+    /// MOV gs:[offset], reg
+    void store_gs(std::uint32_t offset, Reg32 reg) { gs_form(0x89, number(reg), offset); }
+    /// MOV reg, gs:[offset]
+    void load_gs(Reg32 reg, std::uint32_t offset) { gs_form(0x8B, number(reg), offset); }
+    /// MOV dword gs:[offset], value
+    void store_gs_immediate(std::uint32_t offset, std::uint32_t value) {
+        gs_form(0xC7, 0, offset);
+        dword(value);
+    }
+    /// POP dword gs:[offset]
+    void pop_gs(std::uint32_t offset) { gs_form(0x8F, 0, offset); }
+    /// PUSH dword gs:[offset]
+    void push_gs(std::uint32_t offset) { gs_form(0xFF, 6, offset); }
+    /// MOV sreg, gs:[offset] (16 bits)
+    void load_segment_gs(SegmentRegister segment, std::uint32_t offset) {
+        gs_form(0x8E, static_cast<std::uint32_t>(segment), offset);
+    }
+    /// OP reg, gs:[offset] for a two-operand ALU opcode in its r32, r/m32 form (03 ADD, 0B OR, 23 AND, 33 XOR ...)
+    void alu_gs(std::uint32_t opcode, Reg32 reg, std::uint32_t offset) { gs_form(opcode, number(reg), offset); }
+    /// CMP dword gs:[offset], imm8
+    void compare_gs(std::uint32_t offset, std::uint32_t imm8) {
+        gs_form(0x83, 7, offset);
+        byte(imm8);
+    }
+    /// JMP gs:[ecx + offset]
+    void jump_table_gs(std::uint32_t offset) {
+        byte(0x65);
+        byte(0xFF);
+        byte(0xA1);
+        dword(offset);
+    }
+
+    /// LEA ecx, [ecx*4] ; MOVZX ecx, cx: the scaled dispatch index, flags kept
+    void dispatch_index() {
+        bytes(kDispatchIndex);
+    }
+    /// LEA reg, [reg + displacement] (reg is not ESP)
+    void add_keeping_flags(Reg32 reg, std::uint32_t displacement) {
+        byte(0x8D);
+        byte(0x80U | number(reg) << 3U | number(reg));
+        dword(displacement);
+    }
+    /// LEA esp, [esp + displacement]
+    void add_esp(std::uint32_t displacement) {
+        byte(0x8D);
+        byte(0xA4);
+        byte(0x24);
+        dword(displacement);
+    }
+    /// LEA eax, [eax + ecx]
+    void add_eax_ecx() {
+        byte(0x8D);
+        byte(0x04);
+        byte(0x08);
+    }
+    /// OP reg, imm32 for ALU group 1 (`extension`: 0 ADD, 1 OR, 4 AND, 6 XOR, 7 CMP)
+    void alu_immediate(std::uint32_t extension, Reg32 reg, std::uint32_t value) {
+        byte(0x81);
+        byte(0xC0U | extension << 3U | number(reg));
+        dword(value);
+    }
+    /// TEST reg, imm32
+    void test_immediate(Reg32 reg, std::uint32_t value) {
+        byte(0xF7);
+        byte(0xC0U | number(reg));
+        dword(value);
+    }
+    /// MOV to, from
+    void move(Reg32 to, Reg32 from) {
+        byte(0x89);
+        byte(0xC0U | number(from) << 3U | number(to));
+    }
+    /// MOV reg, [esp]
+    void load_stack(Reg32 reg) {
+        byte(0x8B);
+        byte(0x04U | number(reg) << 3U);
+        byte(0x24);
+    }
+    /// MOV [esp], reg
+    void store_stack(Reg32 reg) {
+        byte(0x89);
+        byte(0x04U | number(reg) << 3U);
+        byte(0x24);
+    }
+    /// MOV dword [esp], value
+    void store_stack_immediate(std::uint32_t value) {
+        byte(0xC7);
+        byte(0x04);
+        byte(0x24);
+        dword(value);
+    }
+    /// MOV dword [esp - 4], value
+    void store_below_stack_immediate(std::uint32_t value) {
+        byte(0xC7);
+        byte(0x44);
+        byte(0x24);
+        byte(0xFC);
+        dword(value);
+    }
+    /// MOV [esp - 4], reg
+    void store_below_stack(Reg32 reg) {
+        byte(0x89);
+        byte(0x44U | number(reg) << 3U);
+        byte(0x24);
+        byte(0xFC);
+    }
+    void push_immediate(std::uint32_t value) {
+        byte(0x68);
+        dword(value);
+    }
+
+    /// JECXZ to the instruction that the returned mark is resolved at
+    [[nodiscard]] std::uint8_t* jecxz_forward() { return short_forward(0xE3); }
+    /// Jcc rel8 (`condition` 0 to 15, SDM Vol. 2 appendix B.1.4.7)
+    [[nodiscard]] std::uint8_t* branch_forward(std::uint32_t condition) { return short_forward(0x70U | condition); }
+    [[nodiscard]] std::uint8_t* short_forward(std::uint32_t opcode) {
+        byte(opcode);
+        byte(0);
+        return cursor_;
+    }
+    void resolve(std::uint8_t* mark) const { mark[-1] = static_cast<std::uint8_t>(cursor_ - mark); }
+
+    /// JMP, CALL or Jcc rel32. The rel32 field is the last four bytes.
+    void jump(std::uint32_t to) { relative(0xE9, to); }
+    void call(std::uint32_t to) { relative(0xE8, to); }
+    void branch(std::uint32_t condition, std::uint32_t to) {
+        byte(0x0F);
+        relative(0x80U | condition, to);
+    }
+
+private:
+    static constexpr std::uint8_t kDispatchIndex[] = {0x8D, 0x0C, 0x8D, 0, 0, 0, 0, 0x0F, 0xB7, 0xC9};
+
+    static constexpr std::uint32_t number(Reg32 reg) { return static_cast<std::uint32_t>(reg); }
+    void gs_form(std::uint32_t opcode, std::uint32_t reg, std::uint32_t offset) {
+        byte(0x65);
+        byte(opcode);
+        byte(0x05U | reg << 3U);
+        dword(offset);
+    }
+    void relative(std::uint32_t opcode, std::uint32_t to) {
+        byte(opcode);
+        dword(to - (address() + 4));
+    }
+
+    std::uint8_t* begin_;
+    std::uint8_t* cursor_;
+    std::uint32_t run_;
+};
+
+} // namespace ringone::translator

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ringone::translator {
+
+/// Entries of one dispatch table; indexed by the low 14 bits of the guest EIP, because
+/// LEA ecx,[ecx*4] + MOVZX ecx,cx computes exactly that index, scaled, without touching a flag.
+inline constexpr std::uint32_t kDispatchEntries = 1U << 14;
+inline constexpr std::uint32_t kDispatchMask = kDispatchEntries - 1;
+
+/// Fragments of the guest's kernel and of its user mode never share a dispatch table: a jump from user code to
+/// a kernel address must not find the kernel's fragment.
+inline constexpr std::uint32_t kDispatchClasses = 2;
+
+/// What a fragment wants when it leaves through the exit gate: low four bits of GsArea::exit_info.
+enum class ExitKind : std::uint32_t {
+    link,     ///< a direct branch whose target is not chained; the other bits are the link's index
+    indirect, ///< an indirect branch to GsArea::target missed the dispatch tables
+    callout,  ///< the monitor executes the instruction at GsArea::exit_eip
+    fault,    ///< the guest faults at GsArea::exit_eip; the other bits are the vector
+    step,     ///< a one-instruction fragment is done; GsArea::exit_eip is the next EIP
+    native,   ///< a one-shot fragment of the emulator is done
+};
+inline constexpr std::uint32_t kExitKindBits = 4;
+
+/// Bytes that an emulated instruction's operand may fill (FXSAVE: 512) plus room to keep the guest's alignment.
+inline constexpr std::uint32_t kScratchBytes = 1024;
+
+/// The monitor's data that fragments reach through GS. GS covers this structure and nothing else, and no guest
+/// instruction reaches GS. Owner: the vCPU thread, except `kick`.
+struct GsArea {
+    std::uint32_t spill_eax;
+    std::uint32_t spill_ecx;
+    std::uint32_t spill_edx;
+    std::uint32_t target; ///< guest EIP an indirect branch goes to
+    std::uint32_t exit_info;
+    std::uint32_t exit_eip;
+    std::uint32_t virtual_if; ///< the guest's IF: 0 or 0x200
+    /// EFLAGS bits that are virtual: all but status flags, DF and IF; bit 1 set.
+    std::uint32_t virtual_flags;
+    /// Added, with virtual_if, to a hardware PUSHF image to make the guest's: virtual_flags - kHardwareSystemFlags.
+    std::uint32_t flags_delta;
+    /// Nonzero: an interrupt waits for IF. An inlined STI or POPF that would set IF calls out.
+    std::uint32_t interrupt_waits;
+    std::uint32_t temporary;
+    std::uint16_t guest_selectors[6][2]; ///< what MOV r, sreg shows; encoding order; second half zero
+    std::uint16_t swap_fs;               ///< shadow selector that FS holds
+    std::uint16_t swap_other;            ///< shadow selector of the guest's other one of FS and GS
+    std::uint16_t swap_cs;               ///< shadow selector that reads the guest's code segment as data
+    std::uint16_t reserved;
+    alignas(64) std::uint8_t scratch[kScratchBytes];
+    alignas(64) std::uint32_t return_cache[kDispatchClasses][kDispatchEntries];
+    std::uint32_t indirect_table[kDispatchClasses][kDispatchEntries];
+};
+
+/// What PUSHF shows of the system flags while a fragment runs: IF and the fixed bit.
+inline constexpr std::uint32_t kHardwareSystemFlags = 0x202;
+
+static_assert(offsetof(GsArea, spill_eax) == 0, "short, stable displacements for the hot slots");
+static_assert(sizeof(GsArea) % 64 == 0);
+
+} // namespace ringone::translator

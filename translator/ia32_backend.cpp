@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#include "translator/ia32_backend.hpp"
+
+#include "translator/reencode.hpp"
+
+namespace ringone::translator {
+namespace {
+
+constexpr std::uint32_t kMinimumBody = 5; ///< a dead fragment's head becomes a JMP rel32
+constexpr std::uint32_t kIf = 0x200;
+constexpr std::uint32_t kDf = 0x400;
+constexpr std::uint32_t kOf = 0x800;
+/// TF, IOPL, NT, AC, ID: a POPF that changes one of these is the monitor's.
+constexpr std::uint32_t kRareFlags = 0x100 | 0x3000 | 0x4000 | 0x40000 | 0x200000;
+constexpr std::uint32_t kConditionZero = 4;
+constexpr std::uint32_t kConditionNotZero = 5;
+constexpr std::uint32_t kAnd = 4;
+constexpr std::uint32_t kAdd = 0;
+constexpr std::uint32_t kXorLoad = 0x33;
+
+/// Does the code of a terminal begin with instructions that change nothing the guest can see?
+constexpr bool starts_undoable(TerminalKind kind) {
+    switch (kind) {
+    case TerminalKind::callout:
+    case TerminalKind::fault:
+    case TerminalKind::step:
+    case TerminalKind::ret:
+    case TerminalKind::indirect_jump:
+    case TerminalKind::indirect_call: return true;
+    default: return false;
+    }
+}
+
+constexpr std::uint32_t spill(Reg32 reg) {
+    return reg == Reg32::eax ? offsetof(GsArea, spill_eax) : offsetof(GsArea, spill_ecx);
+}
+
+} // namespace
+
+/// The emission of one block.
+struct Emission {
+    TranslationCache& cache;
+    const Options& options;
+    const Plan& plan;
+    bool one_instruction; ///< leave for the monitor after the block, whatever ends it
+    CodeWriter w;
+    std::uint32_t begin;
+    std::uint16_t sides = 0;
+
+    using Flags = SideEntry::Flags;
+
+    [[nodiscard]] bool pair_calls() const { return options.return_cache && !one_instruction; }
+    [[nodiscard]] std::uint32_t dispatch_class() const { return plan.context.dispatch_class(); }
+    [[nodiscard]] std::uint32_t table(std::size_t base) const {
+        return static_cast<std::uint32_t>(base) + dispatch_class() * kDispatchEntries * 4;
+    }
+
+    void mark(std::uint32_t eip, unsigned flags) {
+        cache.add_side_entry({static_cast<std::uint16_t>(w.address() - begin),
+                              static_cast<std::uint8_t>(eip - plan.eip), static_cast<std::uint8_t>(flags)});
+        ++sides;
+    }
+    void mark_boundary(std::uint32_t eip, bool interruptible, unsigned more = 0) {
+        mark(eip, Flags::boundary | (interruptible ? 0U : unsigned{Flags::uninterruptible}) | more);
+    }
+
+    void copy(const Instruction& instruction, SegmentPrefix segment) {
+        std::uint8_t code[kMaxReencodedLength];
+        if (segment == SegmentPrefix::keep && plan.context.code_size == CodeSize::bits32) {
+            w.bytes({instruction.bytes, instruction.length()});
+            return;
+        }
+        w.bytes({code, reencode(instruction, plan.context.code_size, segment, code)});
+    }
+
+    void swapped(const Instruction& instruction, std::uint32_t selector) {
+        w.load_segment_gs(SegmentRegister::fs, selector);
+        copy(instruction, SegmentPrefix::fs);
+        mark(instruction.next_eip(), Flags::undoable);
+        w.load_segment_gs(SegmentRegister::fs, offsetof(GsArea, swap_fs));
+    }
+
+    void to_callout(std::uint32_t eip) {
+        w.store_gs_immediate(offsetof(GsArea, exit_info), static_cast<std::uint32_t>(ExitKind::callout));
+        w.store_gs_immediate(offsetof(GsArea, exit_eip), eip);
+        w.jump(cache.exit_gate());
+    }
+
+    void sti(std::uint32_t eip) {
+        w.store_gs(spill(Reg32::ecx), Reg32::ecx);
+        mark(eip, Flags::undoable | Flags::restore_ecx);
+        w.load_gs(Reg32::ecx, offsetof(GsArea, interrupt_waits));
+        std::uint8_t* none_waits = w.jecxz_forward();
+        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
+        to_callout(eip);
+        w.resolve(none_waits);
+        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
+        w.store_gs_immediate(offsetof(GsArea, virtual_if), kIf);
+    }
+
+    void pushf(std::uint32_t eip) {
+        w.byte(0x9C);
+        mark(eip, 0); // the image on the stack is not the guest's yet: only forward from here
+        w.store_gs(spill(Reg32::eax), Reg32::eax);
+        w.store_gs(spill(Reg32::ecx), Reg32::ecx);
+        w.load_stack(Reg32::eax);
+        w.load_gs(Reg32::ecx, offsetof(GsArea, flags_delta));
+        w.add_eax_ecx();
+        w.load_gs(Reg32::ecx, offsetof(GsArea, virtual_if));
+        w.add_eax_ecx();
+        w.store_stack(Reg32::eax);
+        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
+        w.load_gs(Reg32::eax, spill(Reg32::eax));
+    }
+
+    void popf(std::uint32_t eip) {
+        w.pop_gs(offsetof(GsArea, temporary));
+        mark(eip, 0);
+        w.store_gs(spill(Reg32::eax), Reg32::eax);
+        w.store_gs(spill(Reg32::ecx), Reg32::ecx);
+        w.load_gs(Reg32::eax, offsetof(GsArea, temporary));
+        w.move(Reg32::ecx, Reg32::eax);
+        w.alu_gs(kXorLoad, Reg32::ecx, offsetof(GsArea, virtual_flags));
+        w.test_immediate(Reg32::ecx, kRareFlags);
+        std::uint8_t* rare = w.branch_forward(kConditionNotZero);
+        w.test_immediate(Reg32::eax, kIf);
+        std::uint8_t* no_if = w.branch_forward(kConditionZero);
+        w.compare_gs(offsetof(GsArea, interrupt_waits), 0);
+        std::uint8_t* none_waits = w.branch_forward(kConditionZero);
+        w.resolve(rare);
+        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
+        w.load_gs(Reg32::eax, spill(Reg32::eax));
+        w.add_esp(0U - 4U);
+        to_callout(eip);
+        w.resolve(no_if);
+        w.resolve(none_waits);
+        w.move(Reg32::ecx, Reg32::eax);
+        w.alu_immediate(kAnd, Reg32::ecx, kIf);
+        w.store_gs(offsetof(GsArea, virtual_if), Reg32::ecx);
+        w.test_immediate(Reg32::eax, kDf);
+        std::uint8_t* up = w.branch_forward(kConditionZero);
+        w.byte(0xFD); // STD
+        std::uint8_t* down = w.short_forward(0xEB);
+        w.resolve(up);
+        w.byte(0xFC); // CLD
+        w.resolve(down);
+        // OF := image.OF by an addition that overflows exactly then; SAHF sets the rest.
+        w.move(Reg32::ecx, Reg32::eax);
+        w.alu_immediate(kAnd, Reg32::ecx, kOf);
+        w.alu_immediate(kAdd, Reg32::ecx, 0x80000000U - kOf);
+        w.byte(0x88); // MOV ah, al
+        w.byte(0xC4);
+        w.byte(0x9E); // SAHF
+        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
+        w.load_gs(Reg32::eax, spill(Reg32::eax));
+    }
+
+    void read_selector(const Instruction& instruction) {
+        const bool push = instruction.mnemonic() == ZYDIS_MNEMONIC_PUSH;
+        const ZydisDecodedOperand& source = instruction.operands[push ? 0 : 1];
+        const auto segment = static_cast<std::uint32_t>(source.reg.value - ZYDIS_REGISTER_ES);
+        const auto slot = static_cast<std::uint32_t>(offsetof(GsArea, guest_selectors) + segment * 4);
+        if (push) w.push_gs(slot);
+        else w.load_gs(static_cast<Reg32>(instruction.operands[0].reg.value - ZYDIS_REGISTER_EAX), slot);
+    }
+
+    void step(const Step& s) {
+        const Instruction& instruction = plan.instructions[s.instruction];
+        const bool undoable =
+            s.kind == StepKind::swap_other || s.kind == StepKind::swap_code || s.kind == StepKind::sti;
+        mark_boundary(instruction.eip, s.interruptible, undoable ? unsigned{Flags::undoable} : 0U);
+        switch (s.kind) {
+        case StepKind::copy: copy(instruction, SegmentPrefix::keep); break;
+        case StepKind::copy_via_fs:
+            copy(instruction, instruction.segment_override() == ZYDIS_REGISTER_FS ? SegmentPrefix::keep
+                                                                                  : SegmentPrefix::fs);
+            break;
+        case StepKind::swap_other: swapped(instruction, offsetof(GsArea, swap_other)); break;
+        case StepKind::swap_code: swapped(instruction, offsetof(GsArea, swap_cs)); break;
+        case StepKind::cli: w.store_gs_immediate(offsetof(GsArea, virtual_if), 0); break;
+        case StepKind::sti: sti(instruction.eip); break;
+        case StepKind::pushf: pushf(instruction.eip); break;
+        case StepKind::popf: popf(instruction.eip); break;
+        case StepKind::read_selector: read_selector(instruction); break;
+        }
+    }
+
+    LinkId link_jump(std::uint32_t target, std::uint32_t branch_eip) {
+        const LinkId id = cache.add_link(target, branch_eip);
+        w.jump(cache.link(id).stub);
+        cache.set_link_field(id, w.address() - 4);
+        return id;
+    }
+
+    /// Spills ECX and loads the branch target into it and into GsArea::target.
+    void load_target(const Instruction& branch) {
+        std::uint8_t code[kMaxReencodedLength];
+        const bool via_fs = branch.segment_override() == ZYDIS_REGISTER_GS;
+        w.store_gs(spill(Reg32::ecx), Reg32::ecx);
+        w.bytes({code, reencode_target_load(branch, via_fs ? SegmentPrefix::fs : SegmentPrefix::keep, code)});
+        mark(branch.eip, Flags::undoable | Flags::restore_ecx);
+        w.store_gs(offsetof(GsArea, target), Reg32::ecx);
+    }
+    void dispatch(CodeWriter& to) const {
+        to.dispatch_index();
+        to.jump_table_gs(table(offsetof(GsArea, indirect_table)));
+    }
+    void leave_indirect() {
+        if (options.indirect_lookup && !one_instruction) dispatch(w);
+        else w.jump(cache.indirect_miss());
+    }
+
+    /// The hardware pushes a CCF address (its return predictor remembers it); the out-of-line part replaces it with
+    /// the guest's return address before anybody can see it, and enters the landing into the return cache.
+    void call_paired(const Terminal& t, bool indirect) {
+        constexpr std::uint32_t kStubBytes = 7 + 11 + 17;
+        const TranslationCache::Block stub = cache.take_stub(kStubBytes);
+        w.call(stub.run);
+        const std::uint32_t landing = w.address();
+        CodeWriter s(stub.write, stub.run);
+        s.store_stack_immediate(t.next);
+        s.store_gs_immediate(table(offsetof(GsArea, return_cache)) + (t.next & kDispatchMask) * 4, landing);
+        if (indirect) {
+            if (options.indirect_lookup) dispatch(s);
+            else s.jump(cache.indirect_miss());
+        } else {
+            const LinkId id = cache.add_link(t.target, t.eip);
+            s.jump(cache.link(id).stub);
+            cache.set_link_field(id, s.address() - 4);
+        }
+        mark(t.eip, 0);
+        w.load_gs(Reg32::ecx, offsetof(GsArea, target));
+        w.add_keeping_flags(Reg32::ecx, 0U - t.next);
+        std::uint8_t* match = w.jecxz_forward();
+        w.jump(cache.return_miss(dispatch_class()));
+        w.resolve(match);
+        w.store_below_stack_immediate(t.next);
+        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
+    }
+
+    void ret(const Terminal& t) {
+        w.store_gs(spill(Reg32::ecx), Reg32::ecx);
+        w.load_stack(Reg32::ecx);
+        mark(t.eip, Flags::undoable | Flags::restore_ecx);
+        w.store_gs(offsetof(GsArea, target), Reg32::ecx);
+        if (pair_calls() && t.immediate == 0) {
+            w.dispatch_index();
+            w.byte(0x65); // MOV ecx, gs:[ecx + return_cache]
+            w.byte(0x8B);
+            w.byte(0x89);
+            w.dword(table(offsetof(GsArea, return_cache)));
+            w.store_stack(Reg32::ecx);
+            mark(t.eip, 0);
+            w.byte(0xC3);
+            return;
+        }
+        mark(t.eip, 0);
+        w.add_esp(4U + t.immediate);
+        leave_indirect();
+    }
+
+    void counter_branch(const Terminal& t) {
+        const Instruction& branch = plan.instructions[t.instruction];
+        const std::uint32_t opcode = branch.info.opcode;
+        if (branch.info.address_width == 16) w.byte(0x67);
+        std::uint8_t* taken = w.short_forward(opcode);
+        std::uint8_t* not_taken = w.short_forward(0xEB);
+        w.resolve(taken);
+        link_jump(t.target, t.eip);
+        w.resolve(not_taken);
+    }
+
+    /// Returns whether control may fall off the block's end to `next`, an exit yet to be written.
+    bool terminal() {
+        const Terminal& t = plan.terminal;
+        mark_boundary(t.eip, t.interruptible, starts_undoable(t.kind) ? unsigned{Flags::undoable} : 0U);
+        switch (t.kind) {
+        case TerminalKind::jump: link_jump(t.target, t.eip); return false;
+        case TerminalKind::branch: {
+            const LinkId id = cache.add_link(t.target, t.eip);
+            w.branch(plan.instructions[t.instruction].info.opcode & 0xFU, cache.link(id).stub);
+            cache.set_link_field(id, w.address() - 4);
+            return true;
+        }
+        case TerminalKind::counter_branch: counter_branch(t); return true;
+        case TerminalKind::call:
+            if (pair_calls()) {
+                call_paired(t, false);
+                return true;
+            }
+            w.push_immediate(t.next);
+            mark(t.eip, 0);
+            link_jump(t.target, t.eip);
+            return false;
+        case TerminalKind::indirect_jump:
+            load_target(plan.instructions[t.instruction]);
+            leave_indirect();
+            return false;
+        case TerminalKind::indirect_call:
+            load_target(plan.instructions[t.instruction]);
+            if (pair_calls()) {
+                call_paired(t, true);
+                return true;
+            }
+            w.push_immediate(t.next);
+            mark(t.eip, 0);
+            leave_indirect();
+            return false;
+        case TerminalKind::ret: ret(t); return false;
+        case TerminalKind::callout: to_callout(t.eip); return false;
+        case TerminalKind::fault:
+            w.store_gs_immediate(offsetof(GsArea, exit_info),
+                                 static_cast<std::uint32_t>(ExitKind::fault) | std::uint32_t{t.vector} << kExitKindBits);
+            w.store_gs_immediate(offsetof(GsArea, exit_eip), t.eip);
+            w.jump(cache.exit_gate());
+            return false;
+        case TerminalKind::fall_through: return true;
+        case TerminalKind::step:
+            w.store_gs_immediate(offsetof(GsArea, exit_info), static_cast<std::uint32_t>(ExitKind::step));
+            w.store_gs_immediate(offsetof(GsArea, exit_eip), t.next);
+            w.jump(cache.exit_gate());
+            return false;
+        }
+        return false;
+    }
+};
+
+Ia32Backend::Emitted Ia32Backend::emit(const Plan& plan, std::uint8_t context, const std::uint32_t (&pages)[2],
+                                       bool may_fall) {
+    const TranslationCache::Block block = cache_.begin_block(false);
+    Emission e{cache_, options_, plan, (context & kOneInstruction) != 0, CodeWriter(block.write, block.run), block.run};
+    for (const Step& step : plan.steps) e.step(step);
+    bool falls = e.terminal();
+    if (falls) {
+        e.mark_boundary(plan.terminal.next, true, SideEntry::undoable);
+        while (e.w.size() < kMinimumBody && may_fall) e.w.byte(0x90);
+        if (!may_fall) {
+            e.link_jump(plan.terminal.next, plan.terminal.next);
+            falls = false;
+        }
+    }
+    Fragment f{};
+    f.eip = plan.eip;
+    f.ccf_length = static_cast<std::uint16_t>(e.w.size());
+    f.guest_length = static_cast<std::uint16_t>(plan.length);
+    f.instruction_count = static_cast<std::uint16_t>(plan.instruction_count());
+    f.identical_count = static_cast<std::uint16_t>(plan.identical);
+    f.context = context;
+    f.side_count = e.sides;
+    f.page[0] = pages[0];
+    f.page[1] = pages[1];
+    return {cache_.end_block(f), falls};
+}
+
+void Ia32Backend::close_fall_through(FragmentId id, std::uint32_t next_eip) {
+    cache_.append_exit(id, next_eip);
+}
+
+} // namespace ringone::translator

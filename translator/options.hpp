@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#pragma once
+
+#include <cstdint>
+
+namespace ringone::translator {
+
+/// Every optimization has a switch, so that its worth can be measured and its absence tested.
+struct Options {
+    bool chain = true;            ///< patch direct branches from fragment to fragment
+    bool fall_through = true;     ///< place the next block behind the one that falls into it
+    bool indirect_lookup = true;  ///< look indirect branches up inline
+    bool return_cache = true;     ///< pair guest calls and returns with the hardware's return predictor
+    bool inline_cli_sti = true;
+    bool inline_pushf_popf = true;
+    bool inline_selector_reads = true;
+    std::uint32_t block_limit = 16; ///< guest instructions a block, at most kMaxBlockInstructions
+};
+
+inline constexpr std::uint32_t kMaxBlockInstructions = 16;
+
+/// All optimizations off: the reference the tests compare with.
+[[nodiscard]] constexpr Options plain_options() {
+    return {false, false, false, false, false, false, false, kMaxBlockInstructions};
+}
+
+} // namespace ringone::translator

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#include "translator/reencode.hpp"
+
+namespace ringone::translator {
+namespace {
+
+constexpr std::uint8_t kOperandSize = 0x66;
+constexpr std::uint8_t kAddressSize = 0x67;
+constexpr std::uint8_t kFs = 0x64;
+constexpr std::uint8_t kGs = 0x65;
+
+constexpr bool is_segment_prefix(std::uint8_t b) {
+    return b == 0x26 || b == 0x2E || b == 0x36 || b == 0x3E || b == kFs || b == kGs;
+}
+constexpr bool is_prefix(std::uint8_t b) {
+    return is_segment_prefix(b) || b == kOperandSize || b == kAddressSize || b == 0xF0 || b == 0xF2 || b == 0xF3;
+}
+
+std::uint32_t count_prefixes(const Instruction& instruction) {
+    std::uint32_t n = 0;
+    while (n < instruction.length() && is_prefix(instruction.bytes[n])) ++n;
+    return n;
+}
+
+/// Is 66 part of the opcode (SSE) rather than a size?
+bool mandatory_66(const Instruction& instruction) {
+    for (std::uint32_t i = 0; i < instruction.info.raw.prefix_count; ++i)
+        if (instruction.info.raw.prefixes[i].type == ZYDIS_PREFIX_TYPE_MANDATORY &&
+            instruction.info.raw.prefixes[i].value == kOperandSize)
+            return true;
+    return false;
+}
+
+struct Prefixes {
+    bool operand_size = false;
+    bool address_size = false;
+    std::uint8_t segment = 0; ///< the last override counts
+};
+
+std::uint32_t write(const Instruction& instruction, CodeSize from, SegmentPrefix segment, std::uint32_t prefix_count,
+                    std::span<std::uint8_t, kMaxReencodedLength> out) {
+    Prefixes guest;
+    std::uint32_t n = 0;
+    for (std::uint32_t i = 0; i < prefix_count; ++i) {
+        const std::uint8_t b = instruction.bytes[i];
+        if (b == kOperandSize) guest.operand_size = true;
+        else if (b == kAddressSize) guest.address_size = true;
+        else if (is_segment_prefix(b)) guest.segment = b;
+        else out[n++] = b;
+    }
+    if (from == CodeSize::bits16) {
+        // SSE's mandatory 66 is the same in both sizes; a real size prefix changes sides.
+        if (!mandatory_66(instruction)) guest.operand_size = !guest.operand_size;
+        guest.address_size = !guest.address_size;
+    }
+    if (segment == SegmentPrefix::fs) guest.segment = kFs;
+    if (segment == SegmentPrefix::gs) guest.segment = kGs;
+    if (guest.segment != 0) out[n++] = guest.segment;
+    if (guest.address_size) out[n++] = kAddressSize;
+    if (guest.operand_size) out[n++] = kOperandSize;
+    return n;
+}
+
+} // namespace
+
+std::uint32_t reencode(const Instruction& instruction, CodeSize from, SegmentPrefix segment,
+                       std::span<std::uint8_t, kMaxReencodedLength> out) {
+    const std::uint32_t prefixes = count_prefixes(instruction);
+    std::uint32_t n = write(instruction, from, segment, prefixes, out);
+    // The order of F2, F3 and 66 does not matter to the CPU: F2/F3 win over 66 where both could select an opcode.
+    for (std::uint32_t i = prefixes; i < instruction.length(); ++i) out[n++] = instruction.bytes[i];
+    return n;
+}
+
+std::uint32_t reencode_target_load(const Instruction& branch, SegmentPrefix segment,
+                                   std::span<std::uint8_t, kMaxReencodedLength> out) {
+    constexpr std::uint8_t kMoveLoad = 0x8B;
+    constexpr std::uint8_t kRegisterEcx = 1U << 3U;
+    constexpr std::uint8_t kRegisterMask = 7U << 3U;
+    const std::uint32_t prefixes = count_prefixes(branch);
+    std::uint32_t n = write(branch, CodeSize::bits32, segment, prefixes, out);
+    out[n++] = kMoveLoad;
+    out[n++] = static_cast<std::uint8_t>((branch.bytes[prefixes + 1] & ~kRegisterMask) | kRegisterEcx);
+    for (std::uint32_t i = prefixes + 2; i < branch.length(); ++i) out[n++] = branch.bytes[i];
+    return n;
+}
+
+} // namespace ringone::translator

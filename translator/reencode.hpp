@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#pragma once
+
+#include "translator/decoder.hpp"
+
+#include <cstdint>
+#include <span>
+
+namespace ringone::translator {
+
+enum class SegmentPrefix : std::uint8_t {
+    keep,   ///< the guest's override, if any
+    fs,     ///< FS whatever the guest's override was
+    gs,     ///< GS (the emulator's scratch buffer)
+};
+
+/// Longest instruction reencode() writes: a size prefix may be added twice, an override once.
+inline constexpr std::uint32_t kMaxReencodedLength = kMaxInstructionLength + 3;
+
+/// Re-emits an instruction that was decoded in a 16- or 32-bit code segment so that it means the same in a 32-bit
+/// one, by toggling its size prefixes and replacing its segment override; opcode, ModRM and all else stay the
+/// guest's bytes. Not for near branches. Returns the length written.
+[[nodiscard]] std::uint32_t reencode(const Instruction& instruction, CodeSize from, SegmentPrefix segment,
+                                     std::span<std::uint8_t, kMaxReencodedLength> out);
+
+/// Writes `MOV ecx, r/m32` with the operand of a near indirect JMP or CALL (FF /2, FF /4) of a 32-bit code segment.
+[[nodiscard]] std::uint32_t reencode_target_load(const Instruction& branch, SegmentPrefix segment,
+                                                 std::span<std::uint8_t, kMaxReencodedLength> out);
+
+} // namespace ringone::translator
