@@ -2,8 +2,6 @@
 // Copyright (c) 2026 The RingOne authors
 #include "vmm/monitor/operands.hpp"
 
-#include <bit>
-
 namespace ringone::vmm {
 namespace {
 
@@ -33,7 +31,8 @@ bool within_limit(const SegmentCache& cache, std::uint32_t offset, std::uint32_t
 
 MaybeFault check_alignment(const VCpu& vcpu, std::uint32_t linear, std::uint32_t bytes) {
     const bool on = vcpu.cpl == 3 && (vcpu.cr0 & cr0::kAm) != 0 && (vcpu.eflags & eflags::kAlignmentCheck) != 0;
-    if (!on || !std::has_single_bit(bytes) || bytes > kMaxAlignedAccess || (linear & (bytes - 1U)) == 0) {
+    const bool power_of_two = (bytes & (bytes - 1U)) == 0;
+    if (!on || bytes == 0 || !power_of_two || bytes > kMaxAlignedAccess || (linear & (bytes - 1U)) == 0) {
         return {};
     }
     return GuestFault::with_code(vector::kAlignmentCheck, 0);
