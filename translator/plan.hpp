@@ -107,14 +107,16 @@ public:
     [[nodiscard]] PlanResult plan(CodeSource& source, const CodeContext& context, std::uint32_t eip,
                                   bool one_instruction, Plan& out) const;
 
-private:
     enum class Fetched : std::uint8_t { ok, invalid, too_long, not_fetchable, outside_segment };
     struct FetchResult {
         Fetched status;
-        std::uint32_t fault_linear = 0;
+        std::uint32_t fault_linear = 0; ///< for not_fetchable
     };
+    /// Fetches and decodes one instruction.
     [[nodiscard]] FetchResult fetch(CodeSource& source, const CodeContext& context, std::uint32_t eip,
                                     Instruction& out) const;
+
+private:
     [[nodiscard]] bool add(Plan& plan, const Instruction& instruction, bool in_shadow) const;
 
     const Decoder& decoder_;

@@ -11,10 +11,21 @@ constexpr std::uint8_t kVectorUndefined = 6;
 constexpr std::uint8_t kVectorNoDevice = 7;
 constexpr std::uint32_t kPageSize = 4096;
 
+bool uses_class(const Instruction& instruction, ZydisRegisterClass wanted) {
+    return std::any_of(instruction.operands, instruction.operands + instruction.info.operand_count,
+                       [wanted](const ZydisDecodedOperand& o) {
+                           return o.type == ZYDIS_OPERAND_TYPE_REGISTER && ZydisRegisterGetClass(o.reg.value) == wanted;
+                       });
+}
+bool uses_xmm(const Instruction& instruction) { return uses_class(instruction, ZYDIS_REGCLASS_XMM); }
+bool uses_mmx(const Instruction& instruction) { return uses_class(instruction, ZYDIS_REGCLASS_MMX); }
+
 /// What keeps an x87/MMX/SSE instruction from running: SDM Vol. 3 table 2-2 and section 13.1. 0: nothing.
-std::uint8_t fpu_fault(Action action, const CodeContext& context) {
+std::uint8_t fpu_fault(Action action, const Instruction& instruction, const CodeContext& context) {
+    if (action == Action::copy_simd && !uses_xmm(instruction) && uses_mmx(instruction)) action = Action::copy_mmx;
     switch (action) {
     case Action::copy_x87:
+    case Action::fpu_image:
         return (context.fpu_emulated || context.task_switched) ? kVectorNoDevice : 0;
     case Action::copy_wait:
         return (context.task_switched && context.monitor_coprocessor) ? kVectorNoDevice : 0;
@@ -165,7 +176,7 @@ bool Planner::add(Plan& plan, const Instruction& instruction, bool in_shadow) co
     case Action::copy_wait:
     case Action::copy_simd:
     case Action::copy_mmx:
-        if (const std::uint8_t vector = fpu_fault(row.action, context)) return end_fault(vector);
+        if (const std::uint8_t vector = fpu_fault(row.action, instruction, context)) return end_fault(vector);
         return step(copy_kind(instruction, context));
     case Action::undefined: return end_fault(kVectorUndefined);
     case Action::cli:
@@ -218,9 +229,11 @@ bool Planner::add(Plan& plan, const Instruction& instruction, bool in_shadow) co
         if (instruction.operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
             plan.terminal.immediate = static_cast<std::uint16_t>(instruction.operands[0].imm.value.u);
         return false;
+    case Action::fpu_image:
+        if (const std::uint8_t vector = fpu_fault(row.action, instruction, context)) return end_fault(vector);
+        break;
     case Action::iret:
-    case Action::system:
-    case Action::fpu_image: break;
+    case Action::system: break;
     }
     return end(TerminalKind::callout);
 }

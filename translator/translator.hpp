@@ -29,7 +29,7 @@ public:
     [[nodiscard]] Result get(CodeSource& source, std::uint8_t context, std::uint32_t eip, bool one_instruction = false);
 
     [[nodiscard]] TranslationCache& cache() { return cache_; }
-    [[nodiscard]] const Decoder& decoder() const { return decoder_; }
+    [[nodiscard]] const Planner& planner() const { return planner_; }
     [[nodiscard]] const Options& options() const { return options_; }
     /// The plan made last (for `ringone translate` and the verifier).
     [[nodiscard]] const Plan& last_plan() const { return plan_; }

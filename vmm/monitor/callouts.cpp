@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+//
+// Instructions that the monitor executes: system instructions, and ordinary ones whose memory access the hardware
+// could not do.
+#include "vmm/monitor/monitor.hpp"
+
+#include "translator/code_writer.hpp"
+
+#include <cstring>
+
+namespace ringone::vmm {
+namespace {
+
+using translator::Action;
+using translator::Planner;
+
+/// INT n, INT3, INTO and INT1 clear TF on their way: no single-step trap follows them.
+bool enters_handler(ZydisMnemonic mnemonic) {
+    return mnemonic == ZYDIS_MNEMONIC_INT || mnemonic == ZYDIS_MNEMONIC_INT3 || mnemonic == ZYDIS_MNEMONIC_INTO ||
+           mnemonic == ZYDIS_MNEMONIC_INT1;
+}
+
+bool is_system(Action action) {
+    switch (action) {
+    case Action::system:
+    case Action::iret:
+    case Action::cli:
+    case Action::sti:
+    case Action::pushf:
+    case Action::popf:
+    case Action::read_selector:
+    case Action::read_tsc: return true;
+    default: return false;
+    }
+}
+
+} // namespace
+
+MaybeFault Monitor::decode_at_eip() {
+    const Planner::FetchResult fetched =
+        translator_.planner().fetch(memory_, translator_.cache().context(context_id_), vcpu_.eip, instruction_);
+    switch (fetched.status) {
+    case Planner::Fetched::ok: return {};
+    case Planner::Fetched::invalid: return GuestFault::plain(vector::kInvalidOpcode);
+    case Planner::Fetched::not_fetchable: return GuestFault::page(fetched.fault_linear, vcpu_.cpl == 3 ? 4U : 0U);
+    case Planner::Fetched::too_long:
+    case Planner::Fetched::outside_segment: break;
+    }
+    return GuestFault::with_code(vector::kGeneralProtection, 0);
+}
+
+Monitor::Next Monitor::callout() {
+    if (const MaybeFault fault = decode_at_eip()) return inject(*fault);
+    if (!is_system(translator::classify(instruction_).action)) return emulate_decoded();
+
+    const Outcome outcome = execute_system(vcpu_, memory_, *this, *this, instruction_);
+    switch (outcome.kind) {
+    case Outcome::Kind::fault: return inject(outcome.fault);
+    case Outcome::Kind::shutdown: return stop(StopKind::shutdown, "triple fault");
+    case Outcome::Kind::repeat: return Next::dispatch;
+    case Outcome::Kind::next:
+    case Outcome::Kind::jumped:
+    case Outcome::Kind::halt: break;
+    }
+    completed_ = true;
+    suppress_trap_ = enters_handler(instruction_.mnemonic());
+    return Next::dispatch;
+}
+
+Monitor::Next Monitor::emulate_at_eip() {
+    if (const MaybeFault fault = decode_at_eip()) return inject(*fault);
+    return emulate_decoded();
+}
+
+Monitor::Next Monitor::emulate_decoded() {
+    ++counters_.emulated;
+    const EmulationOutcome outcome = emulate(vcpu_, memory_, *this, instruction_);
+    switch (outcome.kind) {
+    case EmulationOutcome::Kind::fault: return inject(outcome.fault);
+    case EmulationOutcome::Kind::unsupported: return stop(StopKind::unsupported, outcome.why);
+    case EmulationOutcome::Kind::partial: return Next::dispatch;
+    case EmulationOutcome::Kind::done: break;
+    }
+    vcpu_.shadow = InterruptShadow::none;
+    completed_ = true;
+    return Next::dispatch;
+}
+
+std::span<std::byte> Monitor::scratch() {
+    return std::as_writable_bytes(std::span(world_.zone().gs->scratch));
+}
+
+std::uint32_t Monitor::scratch_offset() { return offsetof(translator::GsArea, scratch); }
+
+MaybeFault Monitor::run(std::span<const std::uint8_t> code, VCpu&) {
+    const translator::CodeMemory slot = translator_.cache().native_slot();
+    translator::CodeWriter w(slot.write, slot.run);
+    w.bytes(code);
+    w.store_gs_immediate(offsetof(translator::GsArea, exit_info),
+                         static_cast<std::uint32_t>(translator::ExitKind::native));
+    w.jump(world_.zone().exit_gate);
+
+    load_hardware();
+    GuestContext& c = world_.context();
+    c.ccf = slot.run;
+    std::uint32_t kicked = 0;
+    do {
+        // A kick only waits: the instruction is a few cycles long.
+        kicked |= __atomic_exchange_n(&c.kicked, 0U, __ATOMIC_SEQ_CST);
+        world_.run();
+    } while (c.exit == RunExit::kick);
+    if (kicked != 0) __atomic_store_n(&c.kicked, 1U, __ATOMIC_SEQ_CST);
+    if (c.exit == RunExit::trap) {
+        ++counters_.traps;
+        const auto trap = static_cast<std::uint8_t>(c.trap_vector);
+        const bool has_code = trap == vector::kGeneralProtection || trap == vector::kAlignmentCheck ||
+                              trap == vector::kStackFault;
+        return has_code ? GuestFault::with_code(trap, 0) : GuestFault::plain(trap);
+    }
+    const std::uint32_t eip = vcpu_.eip;
+    save_hardware();
+    vcpu_.eip = eip;
+    return {};
+}
+
+} // namespace ringone::vmm

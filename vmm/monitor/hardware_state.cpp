@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+//
+// Between VCpu, where the guest's state is architectural, and the hardware, where flags are split and segments
+// are shadows.
+#include "vmm/monitor/monitor.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace ringone::vmm {
+namespace {
+
+/// RF and VM live in VCpu only: RF ends with the next instruction, VM is part of the code context.
+constexpr std::uint32_t kVirtualFlags = ~(eflags::kHardware | eflags::kInterrupt | eflags::kResume);
+
+/// A segment in which every access faults.
+constexpr ShadowDescriptor kEmpty{0, 0xFFFFFFFF, true, true, true, true};
+
+} // namespace
+
+ShadowDescriptor Monitor::shadow_of(const SegmentCache& s, bool as_data) const {
+    if (!s.usable) return {0, 0, false, false, false, false};
+    const bool real = !vcpu_.protected_mode() || vcpu_.virtual_8086();
+    if (as_data && !real && !s.readable()) return {0, 0, false, false, false, false};
+    const std::uint32_t zone = world_.zone().guest_limit;
+    ShadowDescriptor d{};
+    d.usable = true;
+    d.base = s.base;
+    d.writable = real ? !as_data : s.writable();
+    d.big = s.big();
+    if (s.expand_down()) {
+        const std::uint32_t upper = s.big() ? 0xFFFFFFFF : 0xFFFF;
+        const bool wraps = s.base > 0xFFFFFFFF - upper;
+        if (wraps || s.base + upper >= zone) return kEmpty;
+        d.expand_down = true;
+        d.limit = s.limit;
+        return d;
+    }
+    if (s.base >= zone) return kEmpty;
+    d.limit = std::min(s.limit, zone - 1 - s.base);
+    return d;
+}
+
+void Monitor::load_segments() {
+    GuestContext& c = world_.context();
+    translator::GsArea& gs = *world_.zone().gs;
+    const auto shadow = [this](Segment s) { return world_.selector_for(shadow_of(vcpu_.segment(s), false)); };
+    c.es = shadow(Segment::es);
+    c.ss = shadow(Segment::ss);
+    c.ds = shadow(Segment::ds);
+    gs.swap_fs = shadow(fs_holds_gs_ ? Segment::gs : Segment::fs);
+    gs.swap_other = shadow(fs_holds_gs_ ? Segment::fs : Segment::gs);
+    gs.swap_cs = world_.selector_for(shadow_of(vcpu_.segment(Segment::cs), true));
+    for (std::size_t i = 0; i < kSegmentCount; ++i) gs.guest_selectors[i][0] = vcpu_.segments[i].selector;
+}
+
+void Monitor::load_hardware() {
+    GuestContext& c = world_.context();
+    translator::GsArea& gs = *world_.zone().gs;
+    const bool fs_holds_gs = translator_.cache().context(context_id_).fs_holds_gs;
+    const bool same = segments_loaded_ && fs_holds_gs == fs_holds_gs_ &&
+                      std::memcmp(loaded_, vcpu_.segments.data(), sizeof loaded_) == 0;
+    if (!same) {
+        fs_holds_gs_ = fs_holds_gs;
+        load_segments();
+        std::memcpy(loaded_, vcpu_.segments.data(), sizeof loaded_);
+        segments_loaded_ = true;
+        ++counters_.segment_loads;
+    }
+    c.fs = gs.swap_fs;
+    std::memcpy(c.gpr, vcpu_.gpr.data(), sizeof c.gpr);
+    c.flags = vcpu_.eflags & eflags::kHardware;
+    gs.virtual_if = vcpu_.eflags & eflags::kInterrupt;
+    gs.virtual_flags = vcpu_.eflags & kVirtualFlags;
+    gs.flags_delta = gs.virtual_flags - translator::kHardwareSystemFlags;
+    gs.interrupt_waits = interrupt_line_ ? 1 : 0;
+}
+
+void Monitor::save_hardware() {
+    const GuestContext& c = world_.context();
+    const translator::GsArea& gs = *world_.zone().gs;
+    std::memcpy(vcpu_.gpr.data(), c.gpr, sizeof c.gpr);
+    vcpu_.eflags = (c.flags & eflags::kHardware) | gs.virtual_flags | gs.virtual_if;
+}
+
+translator::CodeContext Monitor::code_context() const {
+    const SegmentCache& cs = vcpu_.segment(Segment::cs);
+    translator::CodeContext c;
+    c.cs_base = cs.base;
+    c.cs_limit = cs.limit;
+    c.code_size = cs.big() ? translator::CodeSize::bits32 : translator::CodeSize::bits16;
+    c.stack_32 = vcpu_.segment(Segment::ss).big();
+    c.cpl = vcpu_.cpl;
+    c.virtual_8086 = vcpu_.virtual_8086();
+    c.protected_mode = vcpu_.protected_mode();
+    c.fpu_emulated = (vcpu_.cr0 & cr0::kEm) != 0;
+    c.task_switched = (vcpu_.cr0 & cr0::kTs) != 0;
+    c.monitor_coprocessor = (vcpu_.cr0 & cr0::kMp) != 0;
+    c.osfxsr = (vcpu_.cr4 & cr4::kOsfxsr) != 0;
+    c.tsc_restricted = vcpu_.tsc_offset != 0 || ((vcpu_.cr4 & cr4::kTsd) != 0 && vcpu_.cpl != 0);
+    c.fs_holds_gs = vcpu_.cpl == 3; // thread-local storage lies there; kernels use FS
+    return c;
+}
+
+} // namespace ringone::vmm

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#include "vmm/monitor/monitor.hpp"
+
+namespace ringone::vmm {
+namespace {
+
+using translator::ExitKind;
+using translator::kNone;
+using translator::PlanStatus;
+
+constexpr std::uint32_t kExitKindMask = (1U << translator::kExitKindBits) - 1;
+constexpr std::uint32_t kDr6SingleStep = 1U << 14; // SDM Vol. 3 section 17.2.3
+
+} // namespace
+
+Monitor::Monitor(World& world, HostServices& services, const CpuidModel& cpuid, std::span<std::byte> metadata,
+                 const translator::Options& options)
+    : world_(world), services_(services), cpuid_(cpuid),
+      translator_(world.zone().code, *world.zone().gs, world.zone().exit_gate,
+                  metadata.first(translator::Translator::metadata_bytes()), options),
+      memory_(world, services, translator_.cache(), metadata.subspan(translator::Translator::metadata_bytes())) {}
+
+Stop Monitor::run() {
+    stop_ = {};
+    stop_requested_ = false;
+    poll_services();
+    world_.end_host_call();
+    while (step() == Next::dispatch) {
+    }
+    world_.begin_host_call();
+    return stop_;
+}
+
+Monitor::Next Monitor::stop(StopKind kind, const char* why) {
+    stop_.kind = kind;
+    stop_.why = why;
+    stop_.cs = vcpu_.segment(Segment::cs).selector;
+    stop_.eip = vcpu_.eip;
+    stop_.byte_count = 0;
+    if (vcpu_.eip <= vcpu_.segment(Segment::cs).limit) {
+        const std::uint32_t linear = vcpu_.segment(Segment::cs).base + vcpu_.eip;
+        stop_.byte_count = static_cast<std::uint8_t>(memory_.fetch(linear, stop_.bytes));
+    }
+    return Next::stop;
+}
+
+void Monitor::poll_services() {
+    world_.begin_host_call();
+    services_.poll();
+    interrupt_line_ = services_.interrupt_pending();
+    stop_requested_ = services_.stop_requested();
+    world_.end_host_call();
+}
+
+Monitor::Next Monitor::take_events() {
+    GuestContext& c = world_.context();
+    if (__atomic_exchange_n(&c.kicked, 0U, __ATOMIC_SEQ_CST) != 0) poll_services();
+    for (;;) {
+        if (stop_requested_) return stop(StopKind::requested, "");
+        const bool enabled = (vcpu_.eflags & eflags::kInterrupt) != 0;
+        if (interrupt_line_ && enabled && vcpu_.shadow == InterruptShadow::none) {
+            world_.begin_host_call();
+            const std::uint8_t vector = services_.acknowledge_interrupt();
+            interrupt_line_ = services_.interrupt_pending();
+            world_.end_host_call();
+            ++counters_.injected_interrupts;
+            if (deliver_event(Event::interrupt(vector)) == Next::stop) return Next::stop;
+            continue;
+        }
+        if (!vcpu_.halted) break;
+        ++counters_.halts;
+        vcpu_.shadow = InterruptShadow::none;
+        world_.begin_host_call();
+        services_.wait(enabled);
+        world_.end_host_call();
+        poll_services();
+    }
+    return Next::dispatch;
+}
+
+Monitor::Next Monitor::step() {
+    if (take_events() == Next::stop) return Next::stop;
+    if (paging_requested_) return stop(StopKind::unsupported, "paging is not virtualized yet");
+    return execute();
+}
+
+Monitor::Next Monitor::unfetchable(const translator::Translator::Result& result) {
+    if (result.status == PlanStatus::outside_segment) return inject(GuestFault::with_code(vector::kGeneralProtection, 0));
+    return inject(GuestFault::page(result.fault_linear, vcpu_.cpl == 3 ? 4U : 0U));
+}
+
+Monitor::Next Monitor::execute() {
+    translator::TranslationCache& cache = translator_.cache();
+    const bool trap_flag = (vcpu_.eflags & eflags::kTrap) != 0;
+    const bool single = trap_flag || vcpu_.shadow != InterruptShadow::none;
+    context_id_ = cache.intern(code_context());
+    cache.activate(context_id_);
+    const translator::Translator::Result found = translator_.get(memory_, context_id_, vcpu_.eip, single);
+    if (found.status != PlanStatus::ok) return unfetchable(found);
+
+    load_hardware();
+    world_.context().ccf = cache.fragment(found.fragment).ccf;
+    completed_ = false;
+    suppress_trap_ = false;
+    Next next = Next::dispatch;
+    if (!run_to_exit()) return next; // at an instruction boundary, for an interrupt
+    if (world_.context().exit == RunExit::trap) next = hardware_trap();
+    else next = gate_exit(single);
+    if (next == Next::stop || !single || !completed_) return next;
+
+    // One instruction is done: shadows end, and TF as it was before it traps (SDM Vol. 3 section 17.3.1.4).
+    if (trap_flag && !suppress_trap_) {
+        vcpu_.dr[6] |= kDr6SingleStep;
+        return inject(GuestFault::plain(vector::kDebug));
+    }
+    return next;
+}
+
+Monitor::Next Monitor::gate_exit(bool single) {
+    const translator::GsArea& gs = *world_.zone().gs;
+    const std::uint32_t payload = gs.exit_info >> translator::kExitKindBits;
+    save_hardware();
+    switch (static_cast<ExitKind>(gs.exit_info & kExitKindMask)) {
+    case ExitKind::link: return follow_link(payload, single);
+    case ExitKind::indirect: return follow_indirect(single);
+    case ExitKind::callout:
+        ++counters_.exits_callout;
+        vcpu_.eip = gs.exit_eip;
+        return callout();
+    case ExitKind::fault:
+        ++counters_.exits_fault;
+        vcpu_.eip = gs.exit_eip;
+        return inject(payload == vector::kGeneralProtection
+                          ? GuestFault::with_code(vector::kGeneralProtection, 0)
+                          : GuestFault::plain(static_cast<std::uint8_t>(payload)));
+    case ExitKind::step:
+        ++counters_.exits_step;
+        vcpu_.eip = gs.exit_eip;
+        vcpu_.shadow = InterruptShadow::none;
+        completed_ = true;
+        return Next::dispatch;
+    case ExitKind::native: break;
+    }
+    return stop(StopKind::internal, "a fragment left with an exit that nobody asked for");
+}
+
+Monitor::Next Monitor::follow_link(translator::LinkId id, bool single) {
+    ++counters_.exits_link;
+    translator::TranslationCache& cache = translator_.cache();
+    const translator::Link link = cache.link(id);
+    if (link.target_eip > vcpu_.segment(Segment::cs).limit) {
+        vcpu_.eip = link.branch_eip;
+        return inject(GuestFault::with_code(vector::kGeneralProtection, 0));
+    }
+    vcpu_.eip = link.target_eip;
+    vcpu_.shadow = InterruptShadow::none;
+    completed_ = true;
+    if (single || !translator_.options().chain) return Next::dispatch;
+    // Translating may evict the unit that the link is in: the slot then belongs to somebody else.
+    const std::uint64_t evictions = cache.counters().evicted_units + cache.counters().flushes;
+    const translator::Translator::Result found = translator_.get(memory_, context_id_, vcpu_.eip);
+    if (found.status == PlanStatus::ok && cache.counters().evicted_units + cache.counters().flushes == evictions)
+        cache.chain(id, found.fragment);
+    return Next::dispatch;
+}
+
+Monitor::Next Monitor::follow_indirect(bool single) {
+    ++counters_.exits_indirect;
+    vcpu_.eip = world_.zone().gs->target;
+    vcpu_.shadow = InterruptShadow::none;
+    completed_ = true;
+    if (single || !translator_.options().indirect_lookup) return Next::dispatch;
+    const translator::Translator::Result found = translator_.get(memory_, context_id_, vcpu_.eip);
+    if (found.status == PlanStatus::ok) translator_.cache().make_indirect_target(found.fragment);
+    return Next::dispatch;
+}
+
+std::uint32_t Monitor::io_read(std::uint16_t port, std::uint32_t size) {
+    world_.begin_host_call();
+    const std::uint32_t value = services_.io_read(port, size);
+    interrupt_line_ = services_.interrupt_pending();
+    world_.end_host_call();
+    return value;
+}
+
+void Monitor::io_write(std::uint16_t port, std::uint32_t size, std::uint32_t value) {
+    world_.begin_host_call();
+    services_.io_write(port, size, value);
+    interrupt_line_ = services_.interrupt_pending();
+    stop_requested_ = services_.stop_requested();
+    world_.end_host_call();
+}
+
+bool Monitor::on_paging_change(const VCpu&, const VCpu& after, PagingChange) {
+    paging_requested_ = after.paging();
+    return true;
+}
+
+void Monitor::on_invlpg(std::uint32_t) {}
+
+std::uint64_t Monitor::host_tsc() { return __builtin_ia32_rdtsc(); }
+
+} // namespace ringone::vmm

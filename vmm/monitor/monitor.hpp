@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#pragma once
+
+#include "translator/translator.hpp"
+#include "vmm/monitor/emulate/emulate.hpp"
+#include "vmm/monitor/emulate/native_runner.hpp"
+#include "vmm/monitor/guest_memory.hpp"
+#include "vmm/monitor/host_services.hpp"
+#include "vmm/monitor/system/system.hpp"
+#include "vmm/monitor/vcpu.hpp"
+#include "vmm/monitor/world.hpp"
+
+#include <cstdint>
+
+namespace ringone::vmm {
+
+enum class StopKind : std::uint8_t {
+    requested,   ///< HostServices::stop_requested()
+    shutdown,    ///< triple fault
+    unsupported, ///< the guest did something that the monitor does not do
+    internal,    ///< the monitor found itself inconsistent
+};
+
+/// Why and where a VM stopped.
+struct Stop {
+    StopKind kind = StopKind::requested;
+    const char* why = "";
+    std::uint32_t cs = 0;
+    std::uint32_t eip = 0;
+    std::uint8_t bytes[translator::kMaxInstructionLength] = {};
+    std::uint8_t byte_count = 0;
+};
+
+struct MonitorCounters {
+    std::uint64_t exits_link, exits_indirect, exits_callout, exits_fault, exits_step, kicks, roll_forward_steps;
+    std::uint64_t segment_loads, traps, emulated, injected_faults, injected_interrupts, halts;
+    std::uint64_t traps_by_vector[32];
+};
+
+/// The monitor of one virtual CPU: runs the guest until the machine stops.
+class Monitor final : private NativeRunner, private SystemHooks, private IoBus {
+public:
+    [[nodiscard]] static std::size_t metadata_bytes(std::uint32_t ram_pages) {
+        return translator::Translator::metadata_bytes() + GuestMemory::metadata_bytes(ram_pages);
+    }
+
+    Monitor(World& world, HostServices& services, const CpuidModel& cpuid, std::span<std::byte> metadata,
+            const translator::Options& options);
+    Monitor(const Monitor&) = delete;
+    Monitor& operator=(const Monitor&) = delete;
+
+    /// Runs the guest. Hosted FPU state is kept around the call.
+    [[nodiscard]] Stop run();
+    [[nodiscard]] VCpu& vcpu() { return vcpu_; }
+    [[nodiscard]] GuestMemory& memory() { return memory_; }
+    [[nodiscard]] translator::Translator& translator() { return translator_; }
+    [[nodiscard]] const MonitorCounters& counters() const { return counters_; }
+
+private:
+    enum class Next : std::uint8_t { dispatch, stop };
+
+    // monitor.cpp: the loop
+    [[nodiscard]] Next step();
+    [[nodiscard]] Next take_events();
+    [[nodiscard]] Next execute();
+    [[nodiscard]] Next gate_exit(bool single);
+    [[nodiscard]] Next follow_link(translator::LinkId link, bool single);
+    [[nodiscard]] Next follow_indirect(bool single);
+    [[nodiscard]] Next unfetchable(const translator::Translator::Result& result);
+    [[nodiscard]] Next stop(StopKind kind, const char* why);
+    void poll_services();
+
+    // traps.cpp
+    [[nodiscard]] Next hardware_trap();
+    [[nodiscard]] bool run_to_exit();
+    [[nodiscard]] bool interruptible_boundary();
+    [[nodiscard]] bool roll_back(std::uint32_t ccf, bool* interruptible);
+    [[nodiscard]] Next inject(const GuestFault& fault);
+    [[nodiscard]] Next deliver_event(const Event& event);
+
+    // callouts.cpp
+    [[nodiscard]] Next callout();
+    [[nodiscard]] Next emulate_at_eip();
+    [[nodiscard]] Next emulate_decoded();
+    [[nodiscard]] MaybeFault decode_at_eip();
+
+    // hardware_state.cpp
+    void load_hardware();
+    void save_hardware();
+    void load_segments();
+    [[nodiscard]] ShadowDescriptor shadow_of(const SegmentCache& segment, bool as_data) const;
+    [[nodiscard]] translator::CodeContext code_context() const;
+
+    // NativeRunner
+    [[nodiscard]] std::span<std::byte> scratch() override;
+    [[nodiscard]] std::uint32_t scratch_offset() override;
+    [[nodiscard]] MaybeFault run(std::span<const std::uint8_t> code, VCpu& vcpu) override;
+
+    // SystemHooks
+    [[nodiscard]] bool on_paging_change(const VCpu& before, const VCpu& after, PagingChange change) override;
+    void on_invlpg(std::uint32_t linear) override;
+    [[nodiscard]] std::uint64_t host_tsc() override;
+    [[nodiscard]] const CpuidModel& cpuid() const override { return cpuid_; }
+
+    // IoBus: the services, with the guest's FPU state kept
+    [[nodiscard]] std::uint32_t io_read(std::uint16_t port, std::uint32_t size) override;
+    void io_write(std::uint16_t port, std::uint32_t size, std::uint32_t value) override;
+
+    World& world_;
+    HostServices& services_;
+    const CpuidModel& cpuid_;
+    VCpu vcpu_;
+    translator::Translator translator_;
+    GuestMemory memory_;
+    translator::Instruction instruction_;
+    SegmentCache loaded_[kSegmentCount];
+    bool segments_loaded_ = false;
+    bool fs_holds_gs_ = false;
+    bool interrupt_line_ = false;
+    bool stop_requested_ = false;
+    bool paging_requested_ = false;
+    bool completed_ = false;       ///< the last run finished the instruction it was to execute
+    bool suppress_trap_ = false;   ///< the instruction that finished clears TF for its handler (INT n)
+    std::uint8_t context_id_ = 0;
+    Stop stop_;
+    MonitorCounters counters_{};
+};
+
+} // namespace ringone::vmm

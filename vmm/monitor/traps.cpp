@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+//
+// Asynchronous exits: hardware exceptions inside fragments, and kicks. Both find the CPU at any fragment
+// instruction; the side table leads back (or single steps lead on) to a guest instruction boundary.
+#include "vmm/monitor/monitor.hpp"
+
+namespace ringone::vmm {
+namespace {
+
+using translator::Fragment;
+using translator::SideEntry;
+
+/// Longest run of fragment instructions between two boundaries, chained stubs included: far above any real one.
+constexpr unsigned kMaxRollForward = 200;
+
+} // namespace
+
+bool Monitor::roll_back(std::uint32_t ccf, bool* interruptible) {
+    translator::TranslationCache& cache = translator_.cache();
+    const translator::FragmentId id = cache.find_by_address(ccf);
+    if (id == translator::kNone) return false;
+    const Fragment& fragment = cache.fragment(id);
+    const SideEntry* entry = cache.side_entry(fragment, ccf);
+    if (entry == nullptr) return false;
+    const bool at_boundary = (entry->flags & SideEntry::boundary) != 0 && ccf == fragment.ccf + entry->ccf_offset;
+    if (!at_boundary && (entry->flags & SideEntry::undoable) == 0) return false;
+    if (interruptible != nullptr) {
+        // An undoable range belongs to the boundary it leads back to: the last one marked before it.
+        const SideEntry* begin = cache.side_entries(fragment).data();
+        const SideEntry* at = entry;
+        while (at > begin && (at->flags & SideEntry::boundary) == 0 && at->guest_offset == entry->guest_offset) --at;
+        *interruptible = at->guest_offset != entry->guest_offset || (at->flags & SideEntry::uninterruptible) == 0;
+        if (!*interruptible) return true;
+    }
+    save_hardware();
+    const translator::GsArea& gs = *world_.zone().gs;
+    if ((entry->flags & SideEntry::restore_eax) != 0) vcpu_.gpr[kEax] = gs.spill_eax;
+    if ((entry->flags & SideEntry::restore_ecx) != 0) vcpu_.gpr[kEcx] = gs.spill_ecx;
+    vcpu_.eip = fragment.eip + entry->guest_offset;
+    return true;
+}
+
+bool Monitor::interruptible_boundary() {
+    bool interruptible = false;
+    return roll_back(world_.context().ccf, &interruptible) && interruptible;
+}
+
+bool Monitor::run_to_exit() {
+    GuestContext& c = world_.context();
+    const translator::GsArea& gs = *world_.zone().gs;
+    world_.run();
+    while (c.exit == RunExit::kick) {
+        ++counters_.kicks;
+        __atomic_store_n(&c.kicked, 0U, __ATOMIC_SEQ_CST);
+        poll_services();
+        world_.zone().gs->interrupt_waits = interrupt_line_ ? 1 : 0;
+        if (!stop_requested_ && !(interrupt_line_ && gs.virtual_if != 0)) {
+            world_.run(); // nothing to take: on where it was, boundary or not
+            continue;
+        }
+        for (unsigned steps = 0; !interruptible_boundary(); ++steps) {
+            if (steps == kMaxRollForward) return true; // reported as what it is by the trap handler
+            ++counters_.roll_forward_steps;
+            do {
+                __atomic_store_n(&c.kicked, 0U, __ATOMIC_SEQ_CST);
+                c.single_step = 1;
+                world_.run();
+            } while (c.exit == RunExit::kick);
+            const bool stepped = c.exit == RunExit::trap && c.trap_vector == vector::kDebug;
+            if (!stepped) return true; // left through the gate, or faulted: the interrupt comes after that
+        }
+        return false;
+    }
+    return true;
+}
+
+Monitor::Next Monitor::hardware_trap() {
+    const GuestContext& c = world_.context();
+    ++counters_.traps;
+    ++counters_.traps_by_vector[c.trap_vector % 32];
+    if (!roll_back(c.ccf, nullptr)) {
+        save_hardware();
+        return stop(StopKind::internal, "a hardware exception in monitor code of the translation cache");
+    }
+    switch (c.trap_vector) {
+    case vector::kGeneralProtection:
+    case vector::kStackFault:
+    case vector::kPageFault:
+        // Perhaps the guest's own fault, perhaps one of ours (truncated limit, trace, MMIO): the emulator tells.
+        return emulate_at_eip();
+    case vector::kDivideError:
+    case vector::kBoundRange:
+    case vector::kInvalidOpcode:
+    case vector::kX87Error:
+    case vector::kSimdError: return inject(GuestFault::plain(static_cast<std::uint8_t>(c.trap_vector)));
+    case vector::kAlignmentCheck: return inject(GuestFault::with_code(vector::kAlignmentCheck, 0));
+    default: return stop(StopKind::internal, "an unexpected hardware exception in a fragment");
+    }
+}
+
+Monitor::Next Monitor::inject(const GuestFault& fault) {
+    ++counters_.injected_faults;
+    return deliver_event(Event::from_fault(fault));
+}
+
+Monitor::Next Monitor::deliver_event(const Event& event) {
+    const std::uint32_t eip = vcpu_.eip;
+    if (deliver(vcpu_, memory_, *this, event) == Delivery::delivered) return Next::dispatch;
+    vcpu_.eip = eip;
+    return stop(StopKind::shutdown, "triple fault");
+}
+
+} // namespace ringone::vmm

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#include "vmm/worlds/process/process_world.hpp"
+
+#include "vmm/worlds/process/signals.hpp"
+
+#include <asm/ldt.h>
+#include <csignal>
+#include <cstring>
+#include <immintrin.h>
+#include <new>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+extern "C" void ringone_gate_enter(ringone::vmm::GuestContext* context);
+extern "C" const char ringone_gate_exit[];
+
+namespace ringone::vmm {
+namespace {
+
+constexpr std::uint32_t kPage = 4096;
+constexpr std::uint64_t kFourGiB = 1ULL << 32U;
+constexpr std::uint32_t kCodeEntry = 0; ///< LDT index of the fragments' code segment
+constexpr std::uint32_t kGsEntry = 1;
+constexpr std::size_t kSignalStackBytes = 128 * 1024;
+constexpr std::uint16_t kUserCode64 = 0x33;
+constexpr unsigned long kHwcap2FsGsBase = 1U << 1U; // AT_HWCAP2 bit 1, Linux Documentation/x86/x86_64/fsgs.rst
+constexpr std::uint32_t kGatePage = kPage;
+
+constexpr std::uint16_t ldt_selector(std::uint32_t entry) { return static_cast<std::uint16_t>(entry << 3U | 7U); }
+
+bool write_ldt(const user_desc& d) { return syscall(SYS_modify_ldt, 0x11, &d, sizeof d) == 0; }
+
+int host_protection(Protection p) {
+    switch (p) {
+    case Protection::none: return PROT_NONE;
+    case Protection::read: return PROT_READ;
+    case Protection::read_write: return PROT_READ | PROT_WRITE;
+    }
+    return PROT_NONE;
+}
+
+std::uint8_t* linear_pointer(std::uint32_t linear_page) {
+    return reinterpret_cast<std::uint8_t*>(std::uint64_t{kLinearBase} + std::uint64_t{linear_page} * kPage);
+}
+
+} // namespace
+
+ProcessWorld* ProcessWorld::create(const Config& config, const char** error) {
+    auto* world = new (std::nothrow) ProcessWorld(config);
+    *error = world == nullptr ? "out of memory" : world->set_up();
+    if (*error == nullptr) return world;
+    delete world;
+    return nullptr;
+}
+
+const char* ProcessWorld::set_up() {
+    if ((getauxval(AT_HWCAP2) & kHwcap2FsGsBase) == 0)
+        return "this host's kernel does not let programs set their FS base (FSGSBASE, Linux 5.9 or later)";
+    if (const char* e = set_up_memory()) return e;
+    if (const char* e = set_up_zone()) return e;
+    if (const char* e = set_up_segments()) return e;
+    return set_up_signals();
+}
+
+const char* ProcessWorld::set_up_memory() {
+    void* low = mmap(linear_pointer(0), kFourGiB - kLinearBase, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    if (low != linear_pointer(0)) {
+        if (low != MAP_FAILED) munmap(low, kFourGiB - kLinearBase);
+        return "the low 4 GiB of this process are not free (is vm.mmap_min_addr above 65536, or a tool like ASan in them?)";
+    }
+    low_reserved_ = true;
+    ram_pages_ = config_.ram_bytes / kPage;
+    ram_fd_ = static_cast<int>(syscall(SYS_memfd_create, "ringone-ram", 1U /* MFD_CLOEXEC */));
+    if (ram_fd_ < 0 || ftruncate(ram_fd_, config_.ram_bytes) != 0) return "cannot make the guest's memory (memfd)";
+    void* view = mmap(nullptr, config_.ram_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ram_fd_, 0);
+    if (view == MAP_FAILED) return "cannot map the guest's memory";
+    ram_ = static_cast<std::uint8_t*>(view);
+    return nullptr;
+}
+
+const char* ProcessWorld::set_up_zone() {
+    // The zone's last 64 KiB of guest addresses wrap to where a process may not map.
+    const std::uint64_t begin = std::uint64_t{config_.zone_limit} + kLinearBase;
+    zone_bytes_ = static_cast<std::uint32_t>(kFourGiB - begin);
+    const std::uint32_t gs_bytes = (sizeof(translator::GsArea) + kPage - 1) / kPage * kPage;
+    const int fd = static_cast<int>(syscall(SYS_memfd_create, "ringone-zone", 1U));
+    if (fd < 0 || ftruncate(fd, zone_bytes_) != 0) return "cannot make the monitor zone (memfd)";
+    void* write = mmap(nullptr, zone_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    auto* run = reinterpret_cast<std::uint8_t*>(begin);
+    const bool mapped =
+        write != MAP_FAILED &&
+        mmap(run, gs_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == run &&
+        mmap(run + gs_bytes, zone_bytes_ - gs_bytes, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, gs_bytes) ==
+            run + gs_bytes;
+    close(fd);
+    if (write != MAP_FAILED) zone_write_ = static_cast<std::uint8_t*>(write);
+    if (!mapped) return "cannot map the monitor zone (is executable shared memory forbidden on this host?)";
+
+    zone_.guest_limit = config_.zone_limit;
+    zone_.gs = ::new (zone_write_) translator::GsArea{};
+    zone_.exit_gate = static_cast<std::uint32_t>(begin) + gs_bytes;
+    zone_.code = {zone_write_ + gs_bytes + kGatePage, zone_.exit_gate + kGatePage, zone_bytes_ - gs_bytes - kGatePage};
+
+    context_ = static_cast<GuestContext*>(
+        mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (context_ == MAP_FAILED) {
+        context_ = nullptr;
+        return "out of memory";
+    }
+    context_->exit_target = reinterpret_cast<std::uint64_t>(ringone_gate_exit);
+    context_->host_fs_base = _readfsbase_u64();
+
+    // Exit gate: JMP FAR 0x33:trampoline; trampoline (64-bit): MOV r15, context; JMP [r15 + exit_target].
+    std::uint8_t* at = zone_write_ + gs_bytes;
+    const std::uint32_t trampoline = zone_.exit_gate + 16;
+    *at = 0xEA;
+    std::memcpy(at + 1, &trampoline, 4);
+    std::memcpy(at + 5, &kUserCode64, 2);
+    at += 16;
+    const auto context = reinterpret_cast<std::uint64_t>(context_);
+    at[0] = 0x49;
+    at[1] = 0xBF;
+    std::memcpy(at + 2, &context, 8);
+    const std::uint8_t jump[] = {0x41, 0xFF, 0x67, static_cast<std::uint8_t>(offsetof(GuestContext, exit_target))};
+    std::memcpy(at + 10, jump, sizeof jump);
+    return nullptr;
+}
+
+const char* ProcessWorld::set_up_segments() {
+    user_desc code{};
+    code.entry_number = kCodeEntry;
+    code.limit = 0xFFFFF;
+    code.limit_in_pages = 1;
+    code.seg_32bit = 1;
+    code.contents = MODIFY_LDT_CONTENTS_CODE;
+    code.read_exec_only = 1; // execute-only: a guest's CS override reads nothing of the zone
+    code.useable = 1;
+    user_desc gs{};
+    gs.entry_number = kGsEntry;
+    gs.base_addr = static_cast<unsigned>(config_.zone_limit + kLinearBase);
+    gs.limit = sizeof(translator::GsArea) - 1;
+    gs.seg_32bit = 1;
+    gs.useable = 1;
+    if (!write_ldt(code) || !write_ldt(gs))
+        return "this host offers no modify_ldt (CONFIG_MODIFY_LDT_SYSCALL, or forbidden by a sandbox): the process world needs it";
+    context_->code_selector = ldt_selector(kCodeEntry);
+    context_->gs = ldt_selector(kGsEntry);
+    return nullptr;
+}
+
+const char* ProcessWorld::set_up_signals() {
+    signal_stack_ = mmap(nullptr, kSignalStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (signal_stack_ == MAP_FAILED) {
+        signal_stack_ = nullptr;
+        return "out of memory";
+    }
+    stack_t stack{};
+    stack.ss_sp = signal_stack_;
+    stack.ss_size = kSignalStackBytes;
+    thread_ = static_cast<int>(syscall(SYS_gettid));
+    if (sigaltstack(&stack, nullptr) != 0 || !process::install_handlers(context_)) return "cannot install signal handlers";
+    // What FNINIT and reset leave, as the guest's first FPU state.
+    fpu_image_[0] = 0x7F;
+    fpu_image_[1] = 0x03;
+    fpu_image_[24] = 0x80;
+    fpu_image_[25] = 0x1F;
+    return nullptr;
+}
+
+ProcessWorld::~ProcessWorld() {
+    if (signal_stack_ != nullptr) {
+        process::remove_handlers();
+        stack_t off{};
+        off.ss_flags = SS_DISABLE;
+        sigaltstack(&off, nullptr);
+        munmap(signal_stack_, kSignalStackBytes);
+    }
+    if (context_ != nullptr) munmap(context_, kPage);
+    if (zone_write_ != nullptr) munmap(zone_write_, zone_bytes_);
+    if (ram_ != nullptr) munmap(ram_, config_.ram_bytes);
+    if (ram_fd_ >= 0) close(ram_fd_);
+    if (low_reserved_) munmap(linear_pointer(0), kFourGiB - kLinearBase);
+}
+
+void ProcessWorld::run() {
+    ++context_->runs;
+    ringone_gate_enter(context_);
+    context_->single_step = 0;
+    if (context_->exit == RunExit::trap) context_->trap_address -= kLinearBase;
+}
+
+bool ProcessWorld::slot_in_use(std::uint32_t slot) const {
+    const std::uint16_t selector = ldt_selector(kFirstShadowEntry + slot);
+    const translator::GsArea& gs = *zone_.gs;
+    return selector == context_->es || selector == context_->ss || selector == context_->ds || selector == context_->fs ||
+           selector == gs.swap_fs || selector == gs.swap_other || selector == gs.swap_cs;
+}
+
+void ProcessWorld::write_descriptor(std::uint32_t slot, const ShadowDescriptor& d) {
+    user_desc u{};
+    u.entry_number = kFirstShadowEntry + slot;
+    u.base_addr = d.base + kLinearBase;
+    u.seg_32bit = d.big ? 1 : 0;
+    u.contents = d.expand_down ? MODIFY_LDT_CONTENTS_STACK : MODIFY_LDT_CONTENTS_DATA;
+    u.read_exec_only = d.writable ? 0 : 1;
+    u.useable = 1;
+    constexpr std::uint32_t kByteGranularMax = 0xFFFFF;
+    if (d.limit > kByteGranularMax) {
+        u.limit_in_pages = 1;
+        // Rounded towards less access; what is cut off is emulated.
+        u.limit = d.expand_down ? d.limit / kPage : (d.limit + 1) / kPage - 1;
+    } else {
+        u.limit = d.limit;
+    }
+    (void)write_ldt(u); // entry 0 and 1 were accepted: no reason is left to refuse this one
+}
+
+std::uint16_t ProcessWorld::selector_for(const ShadowDescriptor& descriptor) {
+    if (!descriptor.usable) return 0;
+    for (std::uint32_t i = 0; i < slots_used_; ++i)
+        if (slots_[i] == descriptor) return ldt_selector(kFirstShadowEntry + i);
+    std::uint32_t slot = slots_used_;
+    if (slots_used_ < kShadowSlots) {
+        ++slots_used_;
+    } else {
+        do {
+            slot = next_victim_;
+            next_victim_ = (next_victim_ + 1) % kShadowSlots;
+        } while (slot_in_use(slot));
+    }
+    slots_[slot] = descriptor;
+    write_descriptor(slot, descriptor);
+    return ldt_selector(kFirstShadowEntry + slot);
+}
+
+bool ProcessWorld::map(std::uint32_t linear_page, std::uint32_t ram_page, std::uint32_t pages, Protection protection) {
+    void* want = linear_pointer(linear_page);
+    return mmap(want, std::size_t{pages} * kPage, host_protection(protection), MAP_SHARED | MAP_FIXED, ram_fd_,
+                static_cast<off_t>(ram_page) * kPage) == want;
+}
+
+void ProcessWorld::unmap(std::uint32_t linear_page, std::uint32_t pages) {
+    mmap(linear_pointer(linear_page), std::size_t{pages} * kPage, PROT_NONE,
+         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+}
+
+void ProcessWorld::protect(std::uint32_t linear_page, std::uint32_t pages, Protection protection) {
+    mprotect(linear_pointer(linear_page), std::size_t{pages} * kPage, host_protection(protection));
+}
+
+void ProcessWorld::begin_host_call() {
+    if (in_host_) return;
+    in_host_ = true;
+    asm volatile("fxsave64 %0\n\tfninit" : "=m"(fpu_image_));
+    constexpr std::uint32_t kDefaultMxcsr = 0x1F80;
+    asm volatile("ldmxcsr %0" : : "m"(kDefaultMxcsr));
+}
+
+void ProcessWorld::end_host_call() {
+    if (!in_host_) return;
+    in_host_ = false;
+    asm volatile("fxrstor64 %0" : : "m"(fpu_image_));
+}
+
+void ProcessWorld::kick() {
+    __atomic_store_n(&context_->kicked, 1U, __ATOMIC_SEQ_CST);
+    syscall(SYS_tgkill, getpid(), thread_, process::kick_signal());
+}
+
+int ProcessWorld::kick_signal() { return process::kick_signal(); }
+
+} // namespace ringone::vmm

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#pragma once
+
+#include "vmm/monitor/world.hpp"
+
+#include <cstdint>
+
+namespace ringone::vmm {
+
+/// Guest-linear 0 lies at this linear address of the process: an ordinary user cannot map below vm.mmap_min_addr
+/// (65536 by default).
+inline constexpr std::uint32_t kLinearBase = 0x10000;
+inline constexpr std::uint32_t kDefaultZoneLimit = 0xFFC00000;
+
+/// The guest in the low 4 GiB of an ordinary process: fragments at ring 3 in an LDT code segment, data through
+/// truncated LDT segments, traps as signals. One a process (signal handlers find it through a static pointer).
+class ProcessWorld final : public World {
+public:
+    struct Config {
+        std::uint32_t ram_bytes;                        ///< multiple of 4 KiB
+        std::uint32_t zone_limit = kDefaultZoneLimit;   ///< first guest-linear address of the zone, multiple of 4 KiB
+    };
+
+    /// Makes the world, or says in one line why it cannot be: `*error`.
+    [[nodiscard]] static ProcessWorld* create(const Config& config, const char** error);
+    ~ProcessWorld();
+    ProcessWorld(const ProcessWorld&) = delete;
+    ProcessWorld& operator=(const ProcessWorld&) = delete;
+
+    [[nodiscard]] const ZoneLayout& zone() const override { return zone_; }
+    [[nodiscard]] GuestContext& context() override { return *context_; }
+    void run() override;
+    [[nodiscard]] std::uint16_t selector_for(const ShadowDescriptor& descriptor) override;
+    [[nodiscard]] bool map(std::uint32_t linear_page, std::uint32_t ram_page, std::uint32_t pages,
+                           Protection protection) override;
+    void unmap(std::uint32_t linear_page, std::uint32_t pages) override;
+    void protect(std::uint32_t linear_page, std::uint32_t pages, Protection protection) override;
+    [[nodiscard]] std::uint8_t* ram() override { return ram_; }
+    [[nodiscard]] std::uint32_t ram_pages() const override { return ram_pages_; }
+    void begin_host_call() override;
+    void end_host_call() override;
+
+    /// Asks the vCPU thread to leave the guest soon. Any thread, and signal handlers.
+    void kick();
+    /// The signal that kick() sends, for timers that send it themselves.
+    [[nodiscard]] static int kick_signal();
+    /// Where the zone is mapped, for tests that check that the guest left it alone.
+    [[nodiscard]] const std::uint8_t* zone_memory() const { return zone_write_; }
+    [[nodiscard]] std::uint32_t zone_bytes() const { return zone_bytes_; }
+
+private:
+    static constexpr std::uint32_t kShadowSlots = 48;
+    static constexpr std::uint32_t kFirstShadowEntry = 2;
+
+    explicit ProcessWorld(const Config& config) : config_(config) {}
+    [[nodiscard]] const char* set_up();
+    [[nodiscard]] const char* set_up_memory();
+    [[nodiscard]] const char* set_up_zone();
+    [[nodiscard]] const char* set_up_segments();
+    [[nodiscard]] const char* set_up_signals();
+    [[nodiscard]] bool slot_in_use(std::uint32_t slot) const;
+    void write_descriptor(std::uint32_t slot, const ShadowDescriptor& descriptor);
+
+    Config config_;
+    ZoneLayout zone_{};
+    GuestContext* context_ = nullptr;
+    std::uint8_t* ram_ = nullptr;
+    std::uint32_t ram_pages_ = 0;
+    int ram_fd_ = -1;
+    std::uint8_t* zone_write_ = nullptr;
+    std::uint32_t zone_bytes_ = 0;
+    void* signal_stack_ = nullptr;
+    bool low_reserved_ = false;
+    bool in_host_ = true;
+    int thread_ = 0;
+    ShadowDescriptor slots_[kShadowSlots]{};
+    std::uint32_t slots_used_ = 0;
+    std::uint32_t next_victim_ = 0;
+    alignas(64) std::uint8_t fpu_image_[512]{};
+};
+
+} // namespace ringone::vmm

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#include "vmm/worlds/process/signals.hpp"
+
+#include <csignal>
+#include <cstring>
+#include <immintrin.h>
+#include <ucontext.h>
+
+extern "C" {
+// Labels in gate.S.
+extern const char ringone_gate_window[];
+extern const char ringone_gate_entered[];
+extern const char ringone_gate_abandon[];
+extern const char ringone_gate_leave[];
+}
+
+namespace ringone::vmm::process {
+namespace {
+
+constexpr std::uint64_t kUserCode64 = 0x33;
+constexpr std::uint64_t kUserData = 0x2B;
+constexpr std::uint64_t kFourGiB = 1ULL << 32U;
+constexpr std::uint64_t kPlainFlags = 0x202;
+constexpr std::uint64_t kTrapFlag = 0x100;
+constexpr int kTrapSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+
+/// The one world of this process. Signal handlers have no other way to find it; set before they are installed.
+GuestContext* guest_context = nullptr;
+
+std::uint64_t address(const char* label) { return reinterpret_cast<std::uint64_t>(label); }
+
+/// Runs with the guest's FS base: nothing here may touch thread-local storage (no errno, no stack protector) before
+/// FS is set back, and no SSE register (compiled with -mgeneral-regs-only).
+void handle(int signal, siginfo_t*, void* opaque) {
+    auto& registers = static_cast<ucontext_t*>(opaque)->uc_mcontext.gregs;
+    const auto reg = [&registers](int name) -> greg_t& { return registers[name]; };
+    GuestContext* const c = guest_context;
+    const bool kick = signal != SIGSEGV && signal != SIGBUS && signal != SIGFPE && signal != SIGILL && signal != SIGTRAP;
+    const auto code_selector = static_cast<std::uint16_t>(reg(REG_CSGSFS) & 0xFFFF);
+    const auto rip = static_cast<std::uint64_t>(reg(REG_RIP));
+
+    if (code_selector == c->code_selector) {
+        constexpr int kOrder[] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI};
+        for (unsigned i = 0; i < 8; ++i) c->gpr[i] = static_cast<std::uint32_t>(reg(kOrder[i]));
+        c->flags = static_cast<std::uint32_t>(reg(REG_EFL));
+        c->ccf = static_cast<std::uint32_t>(rip);
+        c->exit = kick ? RunExit::kick : RunExit::trap;
+        if (!kick) {
+            c->trap_vector = static_cast<std::uint32_t>(reg(REG_TRAPNO));
+            c->trap_error = static_cast<std::uint32_t>(reg(REG_ERR));
+            c->trap_address = static_cast<std::uint64_t>(reg(REG_CR2));
+        }
+        reg(REG_RIP) = static_cast<greg_t>(address(ringone_gate_leave));
+        reg(REG_RDI) = static_cast<greg_t>(reinterpret_cast<std::uint64_t>(c));
+        reg(REG_CSGSFS) = static_cast<greg_t>((static_cast<std::uint64_t>(reg(REG_CSGSFS)) & 0x0000FFFFFFFF0000ULL) |
+                                              kUserCode64 | kUserData << 48U);
+        reg(REG_EFL) = static_cast<greg_t>(kPlainFlags);
+        return;
+    }
+    if (kick) {
+        if (rip >= address(ringone_gate_window) && rip < address(ringone_gate_entered)) {
+            // Not in the guest yet, and what is in memory is still the whole truth.
+            reg(REG_RIP) = static_cast<greg_t>(address(ringone_gate_abandon));
+            reg(REG_RDI) = static_cast<greg_t>(reinterpret_cast<std::uint64_t>(c));
+            reg(REG_EFL) = static_cast<greg_t>(kPlainFlags);
+        }
+        return; // elsewhere `kicked` tells the monitor before its next entry
+    }
+    if (signal == SIGTRAP && rip < kFourGiB) {
+        // Single step walked through the exit gate into 64-bit code: the step is over.
+        reg(REG_EFL) &= ~static_cast<greg_t>(kTrapFlag);
+        return;
+    }
+    // Not the guest's: a bug in the monitor or the launcher. Die of it as if no handler had been there.
+    _writefsbase_u64(c->host_fs_base);
+    std::signal(signal, SIG_DFL);
+}
+
+} // namespace
+
+int kick_signal() { return SIGRTMIN + 3; }
+
+bool install_handlers(GuestContext* context) {
+    guest_context = context;
+    struct sigaction action;
+    std::memset(&action, 0, sizeof action);
+    action.sa_sigaction = handle;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+    // All signals wait while a handler runs: it may run with the guest's FS base.
+    sigfillset(&action.sa_mask);
+    for (const int signal : kTrapSignals)
+        if (sigaction(signal, &action, nullptr) != 0) return false;
+    return sigaction(kick_signal(), &action, nullptr) == 0;
+}
+
+void remove_handlers() {
+    for (const int signal : kTrapSignals) std::signal(signal, SIG_DFL);
+    std::signal(kick_signal(), SIG_IGN);
+    guest_context = nullptr;
+}
+
+} // namespace ringone::vmm::process

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#pragma once
+
+#include "vmm/monitor/guest_context.hpp"
+
+#include <cstdint>
+
+namespace ringone::vmm::process {
+
+/// Real-time signal of a kick: it never means anything else in this process.
+[[nodiscard]] int kick_signal();
+
+/// Routes the hardware's traps (as signals) and kicks of the calling thread to the gates. `linear_end`: addresses
+/// below are zone code. Returns false with errno set on failure.
+[[nodiscard]] bool install_handlers(GuestContext* context);
+void remove_handlers();
+
+} // namespace ringone::vmm::process
