@@ -2,6 +2,8 @@
 // Copyright (c) 2026 The RingOne authors
 #include "translator/reencode.hpp"
 
+#include <cstring>
+
 namespace ringone::translator {
 namespace {
 
@@ -38,8 +40,10 @@ struct Prefixes {
     std::uint8_t segment = 0; ///< the last override counts
 };
 
+enum class AddressSize : std::uint8_t { of_guest, bits32 };
+
 std::uint32_t write(const Instruction& instruction, CodeSize from, SegmentPrefix segment, std::uint32_t prefix_count,
-                    std::span<std::uint8_t, kMaxReencodedLength> out) {
+                    std::span<std::uint8_t, kMaxReencodedLength> out, AddressSize address = AddressSize::of_guest) {
     Prefixes guest;
     std::uint32_t n = 0;
     for (std::uint32_t i = 0; i < prefix_count; ++i) {
@@ -54,6 +58,7 @@ std::uint32_t write(const Instruction& instruction, CodeSize from, SegmentPrefix
         if (!mandatory_66(instruction)) guest.operand_size = !guest.operand_size;
         guest.address_size = !guest.address_size;
     }
+    if (address == AddressSize::bits32) guest.address_size = false;
     if (segment == SegmentPrefix::fs) guest.segment = kFs;
     if (segment == SegmentPrefix::gs) guest.segment = kGs;
     if (guest.segment != 0) out[n++] = guest.segment;
@@ -83,6 +88,38 @@ std::uint32_t reencode_target_load(const Instruction& branch, SegmentPrefix segm
     out[n++] = kMoveLoad;
     out[n++] = static_cast<std::uint8_t>((branch.bytes[prefixes + 1] & ~kRegisterMask) | kRegisterEcx);
     for (std::uint32_t i = prefixes + 2; i < branch.length(); ++i) out[n++] = branch.bytes[i];
+    return n;
+}
+
+std::uint32_t reencode_absolute(const Instruction& instruction, CodeSize from, std::uint32_t displacement,
+                                std::span<std::uint8_t, kMaxReencodedLength> out) {
+    constexpr std::uint8_t kMoffsFirst = 0xA0; // A0..A3: MOV AL/eAX, moffs and back
+    constexpr std::uint8_t kMoveForms[] = {0x8A, 0x8B, 0x88, 0x89};
+    constexpr std::uint8_t kRegisterMask = 7U << 3U;
+    constexpr std::uint8_t kDisplacementOnly = 5;
+    const std::uint32_t prefixes = count_prefixes(instruction);
+    std::uint32_t n = write(instruction, from, SegmentPrefix::gs, prefixes, out, AddressSize::bits32);
+    const auto put_displacement = [&] {
+        std::memcpy(&out[n], &displacement, sizeof displacement);
+        n += sizeof displacement;
+    };
+    const auto& raw = instruction.info.raw;
+    if (raw.modrm.offset == 0) {
+        const std::uint8_t opcode = instruction.bytes[prefixes];
+        if (opcode < kMoffsFirst || opcode >= kMoffsFirst + sizeof kMoveForms) return 0;
+        out[n++] = kMoveForms[opcode - kMoffsFirst];
+        out[n++] = kDisplacementOnly;
+        put_displacement();
+        return n;
+    }
+    if (raw.modrm.mod == 3) return 0;
+    for (std::uint32_t i = prefixes; i < raw.modrm.offset; ++i) out[n++] = instruction.bytes[i];
+    out[n++] = static_cast<std::uint8_t>((instruction.bytes[raw.modrm.offset] & kRegisterMask) | kDisplacementOnly);
+    put_displacement();
+    std::uint32_t rest = raw.modrm.offset + 1U;
+    if (raw.sib.offset != 0) rest = raw.sib.offset + 1U;
+    if (raw.disp.size != 0) rest = raw.disp.offset + raw.disp.size / 8U;
+    for (std::uint32_t i = rest; i < instruction.length(); ++i) out[n++] = instruction.bytes[i];
     return n;
 }
 

@@ -93,6 +93,15 @@ std::span<std::byte> Monitor::scratch() {
 
 std::uint32_t Monitor::scratch_offset() { return offsetof(translator::GsArea, scratch); }
 
+std::uint32_t Monitor::guest_eip_of(std::uint32_t hardware_address) {
+    const translator::TranslationCache& cache = translator_.cache();
+    const translator::FragmentId id = cache.find_by_address(hardware_address);
+    if (id == translator::kNone) return 0;
+    const translator::Fragment& fragment = cache.fragment(id);
+    const translator::SideEntry* entry = cache.side_entry(fragment, hardware_address);
+    return entry == nullptr ? 0 : fragment.eip + entry->guest_offset;
+}
+
 MaybeFault Monitor::run(std::span<const std::uint8_t> code, VCpu&) {
     const translator::CodeMemory slot = translator_.cache().native_slot();
     translator::CodeWriter w(slot.write, slot.run);

@@ -97,6 +97,8 @@ private:
     [[nodiscard]] std::uint32_t scratch_offset() override;
     [[nodiscard]] MaybeFault run(std::span<const std::uint8_t> code, VCpu& vcpu) override;
 
+    [[nodiscard]] std::uint32_t guest_eip_of(std::uint32_t hardware_address) override;
+
     // SystemHooks
     [[nodiscard]] bool on_paging_change(const VCpu& before, const VCpu& after, PagingChange change) override;
     void on_invlpg(std::uint32_t linear) override;

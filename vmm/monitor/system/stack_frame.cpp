@@ -7,12 +7,6 @@
 #include <cstring>
 
 namespace ringone::vmm {
-namespace {
-
-constexpr std::uint32_t kPageShift = 12;
-
-} // namespace
-
 MaybeFault StackFrame::write_slots(const VCpu& vcpu, LinearMemory& memory, std::uint32_t size, std::uint32_t mask) const {
     for (const bool probing : {true, false}) {
         std::uint32_t top = stack_pointer(vcpu);
@@ -39,27 +33,19 @@ MaybeFault StackFrame::write(VCpu& vcpu, LinearMemory& memory, std::uint32_t siz
     const std::uint32_t start = stack_pointer(vcpu);
     const std::uint32_t top = (start - total) & mask;
     std::uint32_t linear = 0;
-    if (start < total || check_segment(vcpu, Segment::ss, top, total, AccessType::write, linear)) {
-        // The stack wraps or some slot faults: go slot by slot, as the CPU does, to fault as the CPU does.
+    bool written = false;
+    if (start >= total && !check_segment(vcpu, Segment::ss, top, total, AccessType::write, linear)) {
+        std::array<std::byte, kCapacity * sizeof(std::uint32_t)> image;
+        for (std::uint32_t i = 0; i < count_; ++i) {
+            std::memcpy(&image[total - (i + 1U) * size], &values_[i], size);
+        }
+        written = !memory.write(linear, std::span(image).first(total), current_privilege(vcpu));
+    }
+    if (!written) {
+        // The stack wraps or some slot faults: go slot by slot, as the CPU does, to fault where the CPU does.
         if (auto fault = write_slots(vcpu, memory, size, mask)) {
             return fault;
         }
-        set_stack_pointer(vcpu, top);
-        return {};
-    }
-    if ((linear >> kPageShift) != ((linear + total - 1U) >> kPageShift)) {
-        // Of two missing pages the CPU names the one it pushes to first.
-        const std::uint32_t first = linear + total - size;
-        if (auto fault = memory.probe(first, size, AccessType::write, current_privilege(vcpu))) {
-            return fault;
-        }
-    }
-    std::array<std::byte, kCapacity * sizeof(std::uint32_t)> image;
-    for (std::size_t i = 0; i < count_; ++i) {
-        std::memcpy(&image[total - (static_cast<std::uint32_t>(i) + 1U) * size], &values_[i], size);
-    }
-    if (auto fault = memory.write(linear, std::span(image).first(total), current_privilege(vcpu))) {
-        return fault;
     }
     set_stack_pointer(vcpu, top);
     return {};

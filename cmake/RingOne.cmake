@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 The RingOne authors
+#
+# The kinds of target RingOne has.
+
+set(RINGONE_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Werror)
+
+# What every part of the monitor obeys in both builds. The hosted build keeps to the general registers as well: the
+# guest's x87/SSE state stays in the hardware registers while the monitor runs.
+set(RINGONE_CORE_FLAGS $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions> $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>
+    $<$<COMPILE_LANGUAGE:CXX>:-fno-threadsafe-statics> -mgeneral-regs-only -fno-stack-protector)
+set(RINGONE_RING0_FLAGS ${RINGONE_CORE_FLAGS} -ffreestanding -mno-red-zone -fno-pic -mcmodel=kernel
+    -fno-asynchronous-unwind-tables -fcf-protection=none -O2)
+
+if(RINGONE_SANITIZE)
+    set(RINGONE_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+    add_link_options(-fsanitize=address,undefined)
+endif()
+
+set_property(GLOBAL PROPERTY RINGONE_RING0_LIBRARIES "")
+
+# A hosted target of ours.
+function(ringone_hosted target)
+    target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
+    target_compile_options(${target} PRIVATE ${RINGONE_WARNINGS} ${RINGONE_SANITIZE_FLAGS})
+endfunction()
+
+# ringone_core_library(NAME SOURCES ... [DEPS ...]): NAME for the hosted world, NAME_ring0 freestanding.
+function(ringone_core_library name)
+    cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+    add_library(${name} STATIC ${arg_SOURCES})
+    ringone_hosted(${name})
+    target_compile_options(${name} PRIVATE ${RINGONE_CORE_FLAGS})
+    add_library(${name}_ring0 STATIC ${arg_SOURCES})
+    target_include_directories(${name}_ring0 PUBLIC ${CMAKE_SOURCE_DIR})
+    target_compile_options(${name}_ring0 PRIVATE ${RINGONE_WARNINGS} ${RINGONE_RING0_FLAGS})
+    set_target_properties(${name}_ring0 PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    foreach(dep ${arg_DEPS})
+        target_link_libraries(${name} PUBLIC ${dep})
+        target_link_libraries(${name}_ring0 PUBLIC ${dep}_ring0)
+    endforeach()
+    set_property(GLOBAL APPEND PROPERTY RINGONE_RING0_LIBRARIES ${name}_ring0)
+endfunction()
+
+# ringone_add_test(NAME SOURCES ... [LIBS ...]): a GoogleTest program, one ctest entry.
+function(ringone_add_test name)
+    cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
+    find_package(GTest REQUIRED)
+    add_executable(${name} ${arg_SOURCES})
+    ringone_hosted(${name})
+    target_link_libraries(${name} PRIVATE ${arg_LIBS} GTest::gtest_main)
+    add_test(NAME ${name} COMMAND ${name} --gtest_output=xml:${CMAKE_BINARY_DIR}/test-results/${name}.xml)
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 600)
+    endif()
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+# ringone_add_guest(NAME FILE): a multiboot image build/<preset>/guests/NAME.elf from a nasm source.
+set(RINGONE_GUEST_DIR ${CMAKE_BINARY_DIR}/guests)
+function(ringone_add_guest name file)
+    file(MAKE_DIRECTORY ${RINGONE_GUEST_DIR})
+    cmake_path(ABSOLUTE_PATH file OUTPUT_VARIABLE source)
+    cmake_path(GET source PARENT_PATH folder)
+    set(script ${CMAKE_SOURCE_DIR}/tests/guests/guest.ld)
+    file(GLOB includes ${CMAKE_SOURCE_DIR}/tests/guests/*.inc)
+    add_custom_command(
+        OUTPUT ${RINGONE_GUEST_DIR}/${name}.elf
+        COMMAND nasm -f elf32 -I ${CMAKE_SOURCE_DIR}/tests/guests/ -I ${folder}/ -o ${RINGONE_GUEST_DIR}/${name}.o ${source}
+        COMMAND ${CMAKE_LINKER} -m elf_i386 --build-id=none -T ${script} -o ${RINGONE_GUEST_DIR}/${name}.elf
+                ${RINGONE_GUEST_DIR}/${name}.o
+        DEPENDS ${source} ${script} ${includes} VERBATIM)
+    add_custom_target(guest_${name} ALL DEPENDS ${RINGONE_GUEST_DIR}/${name}.elf)
+endfunction()
+
+function(ringone_check_freestanding)
+    get_property(libraries GLOBAL PROPERTY RINGONE_RING0_LIBRARIES)
+    set(files)
+    foreach(library ${libraries})
+        list(APPEND files $<TARGET_FILE:${library}>)
+    endforeach()
+    add_custom_command(
+        OUTPUT ${CMAKE_BINARY_DIR}/freestanding.ok
+        COMMAND ${CMAKE_SOURCE_DIR}/scripts/check-freestanding --output ${CMAKE_BINARY_DIR}/monitor-ring0.o ${files}
+        COMMAND ${CMAKE_COMMAND} -E touch ${CMAKE_BINARY_DIR}/freestanding.ok
+        DEPENDS ${libraries} ${CMAKE_SOURCE_DIR}/scripts/check-freestanding
+                ${CMAKE_SOURCE_DIR}/cmake/ring0-allowed-symbols.txt VERBATIM)
+    add_custom_target(check_freestanding ALL DEPENDS ${CMAKE_BINARY_DIR}/freestanding.ok)
+endfunction()
