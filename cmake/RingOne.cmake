@@ -7,7 +7,7 @@ set(RINGONE_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Werror)
 
 # What every part of the monitor obeys in both builds. The hosted build keeps to the general registers as well: the
 # guest's x87/SSE state stays in the hardware registers while the monitor runs.
-set(RINGONE_CORE_FLAGS $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions> $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>
+set(RINGONE_CORE_FLAGS -DBOOST_DISABLE_ASSERTS $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions> $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>
     $<$<COMPILE_LANGUAGE:CXX>:-fno-threadsafe-statics> -mgeneral-regs-only -fno-stack-protector)
 set(RINGONE_RING0_FLAGS ${RINGONE_CORE_FLAGS} -ffreestanding -mno-red-zone -fno-pic -mcmodel=kernel
     -fno-asynchronous-unwind-tables -fcf-protection=none -O2)

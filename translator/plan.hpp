@@ -7,6 +7,7 @@
 #include "translator/instruction_table.hpp"
 #include "translator/options.hpp"
 
+#include <boost/container/options.hpp>
 #include <boost/container/static_vector.hpp>
 
 #include <cstdint>
@@ -58,15 +59,20 @@ struct Terminal {
     std::uint32_t next = 0;
 };
 
+/// A vector inside its owner. The planner keeps to the capacity, so it need not (and in ring 0 cannot) throw.
+template <typename T, std::size_t capacity>
+using BlockVector = boost::container::static_vector<
+    T, capacity, boost::container::static_vector_options_t<boost::container::throw_on_overflow<false>>>;
+
 /// One basic block, decoded and decided.
 struct Plan {
     std::uint32_t eip = 0;
     CodeContext context;
     std::uint32_t length = 0; ///< guest bytes from eip, terminal included
     std::uint32_t identical = 0; ///< instructions that are copied byte for byte
-    boost::container::static_vector<Step, kMaxBlockInstructions> steps;
+    BlockVector<Step, kMaxBlockInstructions> steps;
     Terminal terminal;
-    boost::container::static_vector<Instruction, kMaxBlockInstructions + 1> instructions;
+    BlockVector<Instruction, kMaxBlockInstructions + 1> instructions;
 
     [[nodiscard]] std::uint32_t instruction_count() const {
         return static_cast<std::uint32_t>(instructions.size());

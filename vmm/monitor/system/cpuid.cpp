@@ -46,13 +46,13 @@ constexpr std::uint32_t kCacheTopology = 0x3FFF;     ///< leaf 4 EAX without sha
 constexpr std::uint32_t kMaxPhysicalBits = 36;       ///< what 32-bit PAE and PSE-36 paging reach
 constexpr std::uint32_t kLinearBits = 32U << 8U;
 
-constexpr std::array kHostLeaves{
+constexpr std::array<CpuidLeaf, 17> kHostLeaves{{
     CpuidLeaf{.leaf = 0},           CpuidLeaf{.leaf = 1},           CpuidLeaf{.leaf = 2},
     CpuidLeaf{.leaf = 4},           CpuidLeaf{.leaf = 4, .subleaf = 1}, CpuidLeaf{.leaf = 4, .subleaf = 2},
     CpuidLeaf{.leaf = 4, .subleaf = 3}, CpuidLeaf{.leaf = 7},       CpuidLeaf{.leaf = 0x8000'0000},
     CpuidLeaf{.leaf = 0x8000'0001}, CpuidLeaf{.leaf = 0x8000'0002}, CpuidLeaf{.leaf = 0x8000'0003},
     CpuidLeaf{.leaf = 0x8000'0004}, CpuidLeaf{.leaf = 0x8000'0005}, CpuidLeaf{.leaf = 0x8000'0006},
-    CpuidLeaf{.leaf = 0x8000'0007}, CpuidLeaf{.leaf = 0x8000'0008}};
+    CpuidLeaf{.leaf = 0x8000'0007}, CpuidLeaf{.leaf = 0x8000'0008}}};
 
 /// One host leaf as the guest sees it.
 CpuidLeaf virtualize(const CpuidLeaf& host, bool intel, CpuidOptions options) {
