@@ -25,12 +25,21 @@ function(ringone_hosted target)
     target_compile_options(${target} PRIVATE ${RINGONE_WARNINGS} ${RINGONE_SANITIZE_FLAGS})
 endfunction()
 
+# Memory functions that leave the vector registers alone, for the hosted build of the core.
+set(RINGONE_CORE_MEMORY ${CMAKE_SOURCE_DIR}/vmm/worlds/hosted/core_memory)
+add_library(ringone_core_memory STATIC ${RINGONE_CORE_MEMORY}.c)
+target_include_directories(ringone_core_memory PRIVATE ${CMAKE_SOURCE_DIR})
+target_compile_options(ringone_core_memory PRIVATE ${RINGONE_WARNINGS} ${RINGONE_CORE_FLAGS} -O2
+    -fno-builtin -fno-tree-loop-distribute-patterns)
+set(RINGONE_HOSTED_CORE_FLAGS ${RINGONE_CORE_FLAGS} "SHELL:-include ${RINGONE_CORE_MEMORY}.h")
+
 # ringone_core_library(NAME SOURCES ... [DEPS ...]): NAME for the hosted world, NAME_ring0 freestanding.
 function(ringone_core_library name)
     cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
     add_library(${name} STATIC ${arg_SOURCES})
     ringone_hosted(${name})
-    target_compile_options(${name} PRIVATE ${RINGONE_CORE_FLAGS})
+    target_compile_options(${name} PRIVATE ${RINGONE_HOSTED_CORE_FLAGS})
+    target_link_libraries(${name} PUBLIC ringone_core_memory)
     add_library(${name}_ring0 STATIC ${arg_SOURCES})
     target_include_directories(${name}_ring0 PUBLIC ${CMAKE_SOURCE_DIR})
     target_compile_options(${name}_ring0 PRIVATE ${RINGONE_WARNINGS} ${RINGONE_RING0_FLAGS})

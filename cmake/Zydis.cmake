@@ -23,7 +23,8 @@ endfunction()
 
 add_library(ringone_zydis STATIC ${ZYDIS_CORE} ${ZYDIS_FORMATTER})
 ringone_zydis(ringone_zydis)
-target_compile_options(ringone_zydis PRIVATE -O2 -mgeneral-regs-only -fno-stack-protector)
+target_compile_options(ringone_zydis PRIVATE -O2 ${RINGONE_HOSTED_CORE_FLAGS})
+target_link_libraries(ringone_zydis PUBLIC ringone_core_memory)
 
 add_library(ringone_zydis_ring0 STATIC ${ZYDIS_CORE})
 ringone_zydis(ringone_zydis_ring0)

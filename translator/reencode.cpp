@@ -2,6 +2,8 @@
 // Copyright (c) 2026 The RingOne authors
 #include "translator/reencode.hpp"
 
+#include "translator/instruction_table.hpp"
+
 #include <cstring>
 
 namespace ringone::translator {
@@ -25,13 +27,24 @@ std::uint32_t count_prefixes(const Instruction& instruction) {
     return n;
 }
 
-/// Is 66 part of the opcode (SSE) rather than a size?
-bool mandatory_66(const Instruction& instruction) {
-    for (std::uint32_t i = 0; i < instruction.info.raw.prefix_count; ++i)
-        if (instruction.info.raw.prefixes[i].type == ZYDIS_PREFIX_TYPE_MANDATORY &&
-            instruction.info.raw.prefixes[i].value == kOperandSize)
-            return true;
-    return false;
+/// Is 66 an operand size to this instruction? To others it is a part of the opcode, or nothing at all.
+bool has_operand_size(const Instruction& instruction) {
+    switch (classify(instruction).action) {
+    case Action::copy_simd:
+    case Action::copy_mmx: return false;
+    case Action::copy_x87: return instruction.mnemonic() == ZYDIS_MNEMONIC_FLDENV || instruction.mnemonic() == ZYDIS_MNEMONIC_FRSTOR;
+    default: break;
+    }
+    switch (instruction.mnemonic()) {
+    case ZYDIS_MNEMONIC_LFENCE:
+    case ZYDIS_MNEMONIC_MFENCE:
+    case ZYDIS_MNEMONIC_SFENCE:
+    case ZYDIS_MNEMONIC_CLFLUSH:
+    case ZYDIS_MNEMONIC_FXSAVE:
+    case ZYDIS_MNEMONIC_MOVNTI:
+    case ZYDIS_MNEMONIC_CMPXCHG8B: return false;
+    default: return true;
+    }
 }
 
 struct Prefixes {
@@ -54,8 +67,7 @@ std::uint32_t write(const Instruction& instruction, CodeSize from, SegmentPrefix
         else out[n++] = b;
     }
     if (from == CodeSize::bits16) {
-        // SSE's mandatory 66 is the same in both sizes; a real size prefix changes sides.
-        if (!mandatory_66(instruction)) guest.operand_size = !guest.operand_size;
+        if (has_operand_size(instruction)) guest.operand_size = !guest.operand_size;
         guest.address_size = !guest.address_size;
     }
     if (address == AddressSize::bits32) guest.address_size = false;

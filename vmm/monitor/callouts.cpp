@@ -52,7 +52,7 @@ MaybeFault Monitor::decode_at_eip() {
 
 Monitor::Next Monitor::callout() {
     if (const MaybeFault fault = decode_at_eip()) return inject(*fault);
-    if (!is_system(translator::classify(instruction_).action)) return emulate_decoded();
+    if (!is_system(translator::classify(instruction_).action)) return emulate_decoded(false);
 
     const Outcome outcome = execute_system(vcpu_, memory_, *this, *this, instruction_);
     switch (outcome.kind) {
@@ -68,16 +68,20 @@ Monitor::Next Monitor::callout() {
     return Next::dispatch;
 }
 
-Monitor::Next Monitor::emulate_at_eip() {
+Monitor::Next Monitor::emulate_at_eip(bool hardware_said_gp) {
     if (const MaybeFault fault = decode_at_eip()) return inject(*fault);
-    return emulate_decoded();
+    return emulate_decoded(hardware_said_gp);
 }
 
-Monitor::Next Monitor::emulate_decoded() {
+Monitor::Next Monitor::emulate_decoded(bool hardware_said_gp) {
     ++counters_.emulated;
     const EmulationOutcome outcome = emulate(vcpu_, memory_, *this, instruction_);
     switch (outcome.kind) {
-    case EmulationOutcome::Kind::fault: return inject(outcome.fault);
+    case EmulationOutcome::Kind::fault:
+        // A misaligned SSE operand beyond the stack's limit is #GP before it is #SS: the hardware has seen both.
+        if (hardware_said_gp && outcome.fault.vector == vector::kStackFault)
+            return inject(GuestFault::with_code(vector::kGeneralProtection, 0));
+        return inject(outcome.fault);
     case EmulationOutcome::Kind::unsupported: return stop(StopKind::unsupported, outcome.why);
     case EmulationOutcome::Kind::partial: return Next::dispatch;
     case EmulationOutcome::Kind::done: break;

@@ -18,7 +18,7 @@ enum class RunExit : std::uint32_t {
 /// asserted below. Owner: the vCPU thread and its signal handlers; `kicked` also any thread (atomic).
 struct GuestContext {
     std::uint32_t gpr[8];       ///< encoding order
-    std::uint32_t flags;        ///< status flags and DF; the gate adds what the hardware needs
+    std::uint32_t flags;        ///< status flags, DF and AC; the gate adds what the hardware needs
     std::uint32_t ccf;          ///< where to enter; where the run ended
     std::uint16_t es, ss, ds, fs, gs; ///< hardware (shadow) selectors
     std::uint16_t code_selector;

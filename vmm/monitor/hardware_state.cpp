@@ -14,6 +14,12 @@ namespace {
 /// RF and VM live in VCpu only: RF ends with the next instruction, VM is part of the code context.
 constexpr std::uint32_t kVirtualFlags = ~(eflags::kHardware | eflags::kInterrupt | eflags::kResume);
 
+/// Alignment checks are the hardware's where the guest's user mode has them on; kernels have none at CPL 0, but
+/// their fragments run at CPL 3: there AC is virtual.
+bool alignment_checks(const VCpu& vcpu) {
+    return vcpu.cpl == 3 && (vcpu.cr0 & cr0::kAm) != 0 && (vcpu.eflags & eflags::kAlignmentCheck) != 0;
+}
+
 /// A segment in which every access faults.
 constexpr ShadowDescriptor kEmpty{0, 0xFFFFFFFF, true, true, true, true};
 
@@ -70,7 +76,7 @@ void Monitor::load_hardware() {
     }
     c.fs = gs.swap_fs;
     std::memcpy(c.gpr, vcpu_.gpr.data(), sizeof c.gpr);
-    c.flags = vcpu_.eflags & eflags::kHardware;
+    c.flags = vcpu_.eflags & (eflags::kHardware | (alignment_checks(vcpu_) ? eflags::kAlignmentCheck : 0U));
     gs.virtual_if = vcpu_.eflags & eflags::kInterrupt;
     gs.virtual_flags = vcpu_.eflags & kVirtualFlags;
     gs.flags_delta = gs.virtual_flags - translator::kHardwareSystemFlags;

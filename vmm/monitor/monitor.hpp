@@ -81,8 +81,8 @@ private:
 
     // callouts.cpp
     [[nodiscard]] Next callout();
-    [[nodiscard]] Next emulate_at_eip();
-    [[nodiscard]] Next emulate_decoded();
+    [[nodiscard]] Next emulate_at_eip(bool hardware_said_gp);
+    [[nodiscard]] Next emulate_decoded(bool hardware_said_gp);
     [[nodiscard]] MaybeFault decode_at_eip();
 
     // hardware_state.cpp

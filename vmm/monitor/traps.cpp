@@ -88,7 +88,7 @@ Monitor::Next Monitor::hardware_trap() {
     case vector::kStackFault:
     case vector::kPageFault:
         // Perhaps the guest's own fault, perhaps one of ours (truncated limit, trace, MMIO): the emulator tells.
-        return emulate_at_eip();
+        return emulate_at_eip(c.trap_vector == vector::kGeneralProtection);
     case vector::kDivideError:
     case vector::kBoundRange:
     case vector::kInvalidOpcode:

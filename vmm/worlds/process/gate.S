@@ -20,7 +20,7 @@
     .set CTX_ENTRY, 104
     .set EXIT_KICK, 2
     .set EFLAGS_TF, 0x100
-    .set EFLAGS_HARDWARE, 0xCD7     # status flags, DF, the fixed bit
+    .set EFLAGS_HARDWARE, 0x40CD7   # status flags, DF, AC, the fixed bit
     .set EFLAGS_IF, 0x202
 
     .text
@@ -113,6 +113,8 @@ ringone_gate_exit:
     pushfq
     pop %rax
     mov %eax, CTX_FLAGS(%rdi)
+    push $2                         # the guest's AC and DF are not for our code
+    popfq
     movl $0, CTX_EXIT(%rdi)
 # The signal handler continues here after it has saved the guest's registers itself. RDI: the context.
     .globl ringone_gate_leave

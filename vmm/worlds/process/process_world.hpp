@@ -41,6 +41,9 @@ public:
     void begin_host_call() override;
     void end_host_call() override;
 
+    /// The guest's x87/SSE state (FXSAVE image), meaningful and writable while no guest runs.
+    [[nodiscard]] std::uint8_t* fpu_image() { return fpu_image_; }
+
     /// Asks the vCPU thread to leave the guest soon. Any thread, and signal handlers.
     void kick();
     /// The signal that kick() sends, for timers that send it themselves.
