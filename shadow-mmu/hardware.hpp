@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#pragma once
+
+#include "shadow-mmu/types.hpp"
+
+#include <concepts>
+#include <cstdint>
+
+namespace ringone::mmu {
+
+/// A linear space of the hardware that guest mappings are put in, by number from 0.
+struct HardwareSpace {
+    std::uint32_t number = 0;
+    friend constexpr bool operator==(HardwareSpace, HardwareSpace) = default;
+};
+
+/// For unmap and protect: the same pages in all spaces.
+inline constexpr HardwareSpace kEverySpace{0xFFFFFFFF};
+
+/// What enforces the shadow mappings: host mmap windows, or page tables.
+///
+/// * map(): maps contiguous RAM pages over whatever is there. False when the host has no room; the run is then
+///   unmapped or as before, and the call is made again after evictions.
+/// * unmap(): the run may contain pages that are not mapped.
+/// * protect(): of pages that are mapped with the same RAM; in kEverySpace, of those that are.
+/// * activate(): the space the guest runs in from now on. Not called where there is only one.
+///
+/// kLinearSpaces: 1 where all guest address spaces share one linear space (process world); more where each cached
+/// one has its own. kEnforcesUser / kEnforcesExecute: does the hardware tell user from supervisor accesses, and
+/// fetches from reads, on its own? Where not, the bits of Protection are false and mean nothing.
+template <typename T>
+concept Hardware = requires(T hardware, HardwareSpace space, LinearRun run, RamPage ram, Protection protection) {
+    { T::kLinearSpaces } -> std::convertible_to<std::uint32_t>;
+    { T::kEnforcesUser } -> std::convertible_to<bool>;
+    { T::kEnforcesExecute } -> std::convertible_to<bool>;
+    { hardware.map(space, run, ram, protection) } -> std::same_as<bool>;
+    hardware.unmap(space, run);
+    hardware.protect(space, run, protection);
+    hardware.activate(space);
+};
+
+/// TLB entries that the updates made so far leave stale on the CPU. A world whose host flushes by itself ignores it.
+struct Flush {
+    bool everything = false; ///< of every space, global entries included
+    LinearRun run;           ///< else these pages; none when run.pages is 0
+    friend constexpr bool operator==(Flush, Flush) = default;
+};
+
+} // namespace ringone::mmu

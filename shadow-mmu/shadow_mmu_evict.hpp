@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+//
+// Part of shadow_mmu.hpp: dropping pages, and making room in the pools and in the host's table of mappings.
+#pragma once
+
+#include "shadow-mmu/shadow_mmu.hpp"
+
+#include <algorithm>
+
+namespace ringone::mmu {
+
+template <PhysicalMemory Memory, Hardware Backend>
+void ShadowMmu<Memory, Backend>::Sweep::add(LinearPage page) {
+    const std::uint32_t end = run_.first.number + run_.pages;
+    if (run_.pages != 0 && page.number >= end) {
+        const bool adjacent = page.number == end;
+        // In one linear space a single unmap over a hole is cheaper than two.
+        const bool hole = kSingleSpace && !adjacent && !mmu_.any_live(kGlobalSpace, {end}, {page.number - 1}) &&
+                          !mmu_.any_live(neighbour_, {end}, {page.number - 1});
+        if (adjacent || hole) {
+            run_.pages = page.number + 1 - run_.first.number;
+            return;
+        }
+    }
+    finish();
+    run_ = {page, 1};
+}
+
+template <PhysicalMemory Memory, Hardware Backend>
+void ShadowMmu<Memory, Backend>::Sweep::finish() {
+    if (run_.pages != 0) mmu_.unmap(space_, run_);
+    run_ = {};
+}
+
+template <PhysicalMemory Memory, Hardware Backend>
+void ShadowMmu<Memory, Backend>::drop_page(Region& region, std::uint32_t slot, Sweep& sweep) {
+    if (!region.present.has(slot)) return;
+    const bool live = region.live.has(slot);
+    store_.clear(region, slot);
+    if (live) sweep.add(region.page(slot));
+}
+
+template <PhysicalMemory Memory, Hardware Backend>
+void ShadowMmu<Memory, Backend>::drop_region(Region& region, Sweep& sweep) {
+    region.live.for_each([&](std::uint32_t slot) {
+        store_.clear_live(region, slot);
+        sweep.add(region.page(slot));
+    });
+    store_.release(region);
+}
+
+template <PhysicalMemory Memory, Hardware Backend>
+void ShadowMmu<Memory, Backend>::drop_space(SpaceId space) {
+    Sweep sweep(*this, space);
+    store_.for_each_region(space, [&](Region& region) { drop_region(region, sweep); });
+}
+
+template <PhysicalMemory Memory, Hardware Backend>
+void ShadowMmu<Memory, Backend>::drop_if_present(SpaceId space, LinearPage page) {
+    Region* const region = store_.find(space, page.number >> kRegionShift);
+    if (region == nullptr) return;
+    Sweep sweep(*this, space);
+    drop_page(*region, page.number & (kRegionPages - 1), sweep);
+}
+
+/// Frees at least one region: those of the space not used for longest, or else one of the spaces in use.
+template <PhysicalMemory Memory, Hardware Backend>
+bool ShadowMmu<Memory, Backend>::evict_region(SpaceId keep) {
+    SpaceId oldest = kGlobalSpace;
+    for (std::uint32_t i = 1; i < store_.space_count(); ++i) {
+        const auto id = static_cast<SpaceId>(i);
+        const Space& space = store_.space(id);
+        if (id == current_ || id == keep || space.regions == 0) continue;
+        if (oldest == kGlobalSpace || space.last_used < store_.space(oldest).last_used) oldest = id;
+    }
+    if (oldest != kGlobalSpace) {
+        ++counters_.spaces_evicted;
+        drop_space(oldest);
+        return true;
+    }
+    Region* const victim = store_.next_victim();
+    if (victim == nullptr) return false;
+    ++counters_.regions_evicted;
+    Sweep sweep(*this, victim->space);
+    drop_region(*victim, sweep);
+    return true;
+}
+
+/// Called before an update: afterwards a single linear space has room for a few more runs.
+template <PhysicalMemory Memory, Hardware Backend>
+void ShadowMmu<Memory, Backend>::make_room() {
+    if constexpr (kSingleSpace) {
+        if (run_bound_ + kRunsOfOneUpdate <= config_.max_runs) return;
+        run_bound_ = count_runs();
+        // Well below the limit, so that the count is not made again at once.
+        const std::uint32_t target = config_.max_runs - config_.max_runs / 4;
+        while (run_bound_ > target) evict_oldest_run();
+    }
+}
+
+template <PhysicalMemory Memory, Hardware Backend>
+void ShadowMmu<Memory, Backend>::evict_oldest_run() {
+    const ShadowEntry* entry = nullptr;
+    LinearPage first;
+    while (entry == nullptr && fill_count_ != 0) {
+        first = {fill_ring_[fill_first_]};
+        fill_first_ = (fill_first_ + 1) % config_.max_runs;
+        --fill_count_;
+        entry = live_entry(first);
+    }
+    if (entry == nullptr) { // what is left are splinters of runs that traces have broken up
+        unmap_everything();
+        return;
+    }
+    const auto joins = [&](const ShadowEntry* low, const ShadowEntry* high) {
+        return low != nullptr && high != nullptr && low->ram().number + 1 == high->ram().number &&
+               low->has(ShadowEntry::kMappedWrite) == high->has(ShadowEntry::kMappedWrite);
+    };
+    LinearPage last = first;
+    for (const ShadowEntry* high = entry; last.number + 1 < config_.linear_limit; ++last.number) {
+        const ShadowEntry* const above = live_entry({last.number + 1});
+        if (!joins(high, above)) break;
+        high = above;
+    }
+    for (const ShadowEntry* low = entry; first.number > 0; --first.number) {
+        const ShadowEntry* const below = live_entry({first.number - 1});
+        if (!joins(below, low)) break;
+        low = below;
+    }
+    for (std::uint32_t page = first.number; page <= last.number; ++page) {
+        for (const SpaceId space : {kGlobalSpace, current_}) {
+            Region* const region = store_.find(space, page >> kRegionShift);
+            if (region != nullptr) store_.clear_live(*region, page & (kRegionPages - 1));
+        }
+    }
+    unmap(current_, {first, last.number - first.number + 1});
+    run_bound_ -= kRunsOfOneUpdate + 1; // a whole run went
+    ++counters_.runs_evicted;
+}
+
+template <PhysicalMemory Memory, Hardware Backend>
+void ShadowMmu<Memory, Backend>::unmap_everything() {
+    for (std::uint32_t space = 0; space < store_.space_count(); ++space) {
+        store_.for_each_region(static_cast<SpaceId>(space), [&](Region& region) {
+            if (region.live_pages == 0) return;
+            region.live.for_each([&](std::uint32_t slot) { store_.clear_live(region, slot); });
+        });
+    }
+    hardware_.unmap(kSingleSpace ? HardwareSpace{0} : kEverySpace, {{0}, config_.linear_limit});
+    ++counters_.runs_unmapped;
+    owed_ = {.everything = true, .run = {}};
+    run_bound_ = 0;
+    fill_count_ = 0;
+}
+
+template <PhysicalMemory Memory, Hardware Backend>
+std::uint32_t ShadowMmu<Memory, Backend>::count_runs() {
+    std::uint32_t runs = 0;
+    // 0: a page that nothing continues; the RAM page number stands in the upper bits, so +1 page is a carry there.
+    std::uint32_t expected_page = 0;
+    std::uint32_t expected_bits = ~0U;
+    constexpr std::uint32_t kOnePage = 1U << kPageShift;
+    constexpr std::uint32_t kCompared = ~(kOnePage - 1) | ShadowEntry::kMappedWrite;
+    const auto see = [&](const Region& region, std::uint32_t slot) {
+        const std::uint32_t bits = region.entries[slot].bits & kCompared;
+        const std::uint32_t page = region.page(slot).number;
+        if (page != expected_page || bits != expected_bits) ++runs;
+        expected_page = page + 1;
+        expected_bits = bits + kOnePage;
+    };
+    std::uint32_t index = 0;
+    for (;;) {
+        index = std::min(store_.next_region(kGlobalSpace, index), store_.next_region(current_, index));
+        if (index >= kRegionSlots) return runs;
+        const Region* const global = store_.find(kGlobalSpace, index);
+        const Region* const own = store_.find(current_, index);
+        PageSet live = global != nullptr ? global->live : PageSet{};
+        for (std::uint32_t word = 0; own != nullptr && word < PageSet::kWords; ++word) {
+            live.words[word] |= own->live.words[word];
+        }
+        live.for_each([&](std::uint32_t slot) {
+            see(global != nullptr && global->live.has(slot) ? *global : *own, slot);
+        });
+        ++index;
+    }
+}
+
+template <PhysicalMemory Memory, Hardware Backend>
+const ShadowEntry* ShadowMmu<Memory, Backend>::live_entry(LinearPage page) {
+    const std::uint32_t slot = page.number & (kRegionPages - 1);
+    for (const SpaceId space : {kGlobalSpace, current_}) {
+        const Region* const region = store_.find(space, page.number >> kRegionShift);
+        if (region != nullptr && region->live.has(slot)) return &region->entries[slot];
+    }
+    return nullptr;
+}
+
+template <PhysicalMemory Memory, Hardware Backend>
+bool ShadowMmu<Memory, Backend>::any_live(SpaceId space, LinearPage first, LinearPage last) {
+    const std::uint32_t last_index = last.number >> kRegionShift;
+    for (std::uint32_t index = store_.next_region(space, first.number >> kRegionShift); index <= last_index &&
+         index < kRegionSlots; index = store_.next_region(space, index + 1)) {
+        const Region& region = *store_.find(space, index);
+        if (region.live_pages == 0) continue;
+        const std::uint32_t from = std::max(first.number, region.page(0).number) & (kRegionPages - 1);
+        const std::uint32_t to = std::min(last.number, region.page(kRegionPages - 1).number) & (kRegionPages - 1);
+        if (region.live.any_in(from, to)) return true;
+    }
+    return false;
+}
+
+} // namespace ringone::mmu
