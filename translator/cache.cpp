@@ -122,7 +122,7 @@ void TranslationCache::patch(std::uint32_t field, std::uint32_t target) {
 
 void TranslationCache::chain(LinkId id, FragmentId target) {
     Link& l = links_[id];
-    if (l.to != kNone) return;
+    if (l.to != kNone || l.field == 0) return;
     Fragment& f = fragments_[target];
     l.to = target;
     l.previous = kNone;
@@ -220,6 +220,7 @@ void TranslationCache::kill(FragmentId id) {
     if (f.page[1] != kNone) unlist_page(id, 1);
     while (f.incoming != kNone) cut(f.incoming);
     f.dead = true;
+    retire_links_in_head(id);
     // Whatever still falls or dispatches into the body (the block before it, its tag check) leaves here.
     CodeWriter w(writable(f.ccf), f.ccf);
     Unit& unit = units_[id / kFragmentsPerUnit];
@@ -237,9 +238,20 @@ void TranslationCache::kill(FragmentId id) {
     }
 }
 
+void TranslationCache::retire_links_in_head(FragmentId id) {
+    const Fragment& f = fragments_[id];
+    const Unit& unit = units_[id / kFragmentsPerUnit];
+    const LinkId end = id / kFragmentsPerUnit * kLinksPerUnit + unit.links;
+    for (LinkId l = f.link_first; l < end && links_[l].from == id; ++l) {
+        if (links_[l].field - f.ccf >= kJumpBytes) continue;
+        cut(l);
+        links_[l].field = 0;
+    }
+}
+
 void TranslationCache::open_unit(std::uint32_t u) {
     const std::uint32_t begin = units_begin_ + u * unit_bytes_;
-    units_[u] = {begin, begin, begin + unit_bytes_, begin + unit_bytes_, 0, 0, 0};
+    units_[u] = {begin, begin, begin + unit_bytes_, begin + unit_bytes_, 0, 0, 0, 0};
 }
 
 void TranslationCache::evict(std::uint32_t u) {
@@ -292,6 +304,7 @@ TranslationCache::Block TranslationCache::begin_block(bool may_evict) {
         if (units_[current_].fragments != 0) evict(current_);
         moved = true;
     }
+    units_[current_].block_links = units_[current_].links;
     return {writable(units_[current_].body), units_[current_].body, moved};
 }
 
@@ -327,6 +340,7 @@ FragmentId TranslationCache::end_block(const Fragment& made) {
     f.incoming = kNone;
     f.side_first = current_ * kSideEntriesPerUnit + unit.sides - f.side_count;
     f.ccf = unit.body;
+    f.link_first = current_ * kLinksPerUnit + unit.block_links;
     unit.body += f.ccf_length;
     const std::uint32_t bucket = hash(f.eip, f.context);
     f.hash_next = buckets_[bucket];

@@ -48,13 +48,14 @@ struct Fragment {
     std::uint32_t page[2];       ///< guest-physical pages it was read from; kNone: only one
     FragmentId page_next[2];     ///< next fragment in the page's bucket, as (id << 1 | slot)
     LinkId incoming;             ///< first link that jumps here
+    LinkId link_first;           ///< its own exits are the links from here on whose `from` it is
 };
 inline constexpr std::uint8_t kOneInstruction = 0x80;
 inline constexpr std::uint32_t kMaxContexts = 64;
 
 /// A direct branch out of a fragment: a rel32 field that points to its exit stub, or to the target's fragment.
 struct Link {
-    std::uint32_t field;      ///< run address of the rel32
+    std::uint32_t field;      ///< run address of the rel32; 0: overwritten since, never to be patched
     std::uint32_t stub;       ///< run address of the exit stub, 0: the slot is free
     std::uint32_t target_eip;
     std::uint32_t branch_eip; ///< guest EIP of the branch itself: a target past the code-segment limit faults there
@@ -154,6 +155,7 @@ private:
     struct Unit {
         std::uint32_t body_begin, body, stub, stub_end; ///< run addresses: free room is [body, stub)
         std::uint32_t fragments, links, sides;          ///< used, of this unit's share
+        std::uint32_t block_links;                      ///< `links` when the block in work was begun
     };
     static constexpr std::uint32_t kHashBuckets = 1U << 15;
     static constexpr std::uint32_t kPageBuckets = 1U << 13;
@@ -164,6 +166,7 @@ private:
     void open_unit(std::uint32_t unit);
     void evict(std::uint32_t unit);
     void kill(FragmentId id);
+    void retire_links_in_head(FragmentId id);
     void unhash(FragmentId id);
     void unlist_page(FragmentId id, std::uint32_t slot);
     void cut(LinkId link);
