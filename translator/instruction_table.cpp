@@ -15,7 +15,8 @@ void doubled_row(); // never defined: calling it is not a constant expression
 namespace {
 
 enum Variant : std::uint8_t {
-    kToSegment, kFromSegment, kControl, kDebug, kPushSegment, kPopSegment, kFarJump, kFarCall, kFarReturn, kNotOffered,
+    kToSegment, kFromSegment, kControl, kDebug, kPushSegment, kPopSegment, kFarJump, kFarCall, kFarReturn,
+    kMoveString, kCompareString, kNotOffered,
 };
 
 // clang-format off
@@ -29,6 +30,8 @@ constexpr InstructionRow kVariants[] = {
     {ZYDIS_MNEMONIC_JMP, Feature::base, Treatment::callout, Action::system, Privilege::none, true, "ptr16:16 | ptr16:32 | m16:16 | m16:32"},
     {ZYDIS_MNEMONIC_CALL, Feature::base, Treatment::callout, Action::system, Privilege::none, true, "ptr16:16 | ptr16:32 | m16:16 | m16:32"},
     {ZYDIS_MNEMONIC_RET, Feature::base, Treatment::callout, Action::system, Privilege::none, true, "far | far imm16"},
+    {ZYDIS_MNEMONIC_MOVSD, Feature::base, Treatment::identical, Action::copy, Privilege::none, false, "string"},
+    {ZYDIS_MNEMONIC_CMPSD, Feature::base, Treatment::identical, Action::copy, Privilege::none, false, "string"},
     {ZYDIS_MNEMONIC_INVALID, Feature::none, Treatment::trap, Action::undefined, Privilege::none, true, "not offered"},
 };
 // clang-format on
@@ -92,6 +95,13 @@ const InstructionRow& classify(const Instruction& instruction) {
         break;
     case ZYDIS_MNEMONIC_RET:
         if (far) return kVariants[kFarReturn];
+        break;
+    // Zydis has one mnemonic for the string instruction and the scalar one.
+    case ZYDIS_MNEMONIC_MOVSD:
+        if (instruction.info.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT) return kVariants[kMoveString];
+        break;
+    case ZYDIS_MNEMONIC_CMPSD:
+        if (instruction.info.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT) return kVariants[kCompareString];
         break;
     default: break;
     }

@@ -84,6 +84,10 @@ EmulationOutcome masked_move(const Machine& m) {
         const std::uint32_t offset = m.vcpu.gpr[kEdi] + i;
         return wide_address ? offset : offset & 0xFFFFU;
     };
+    // Limits hold for the whole operand, whatever the mask says; paging only for the bytes that are written.
+    std::uint32_t linear = 0;
+    if (const MaybeFault fault = check_segment(m.vcpu, segment, offset_of(0), bytes, AccessType::write, linear))
+        return EmulationOutcome::of(fault);
     const auto selected = [&](std::uint32_t i) { return (value[1][i] & std::byte{0x80}) != std::byte{0}; };
     for (std::uint32_t i = 0; i < bytes; ++i)
         if (selected(i)) {
