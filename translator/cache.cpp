@@ -200,6 +200,41 @@ std::uint32_t TranslationCache::invalidate(std::uint32_t page, std::uint32_t fir
     return killed;
 }
 
+template <typename Each>
+void TranslationCache::for_each_at(const CodePlace& place, Each each) {
+    std::uint32_t e = page_buckets_[place.page % kPageBuckets];
+    while (e != kNone) {
+        const Fragment& f = fragments_[e >> 1U];
+        const std::uint32_t slot = e & 1U;
+        const std::uint32_t next = f.page_next[slot];
+        const bool here = f.page[slot] == place.page && context(f.context).view == place.view &&
+                          linear_page(f) + slot == place.linear_page;
+        // A change of the list means starting over.
+        e = here && each(e >> 1U, slot) ? page_buckets_[place.page % kPageBuckets] : next;
+    }
+}
+
+void TranslationCache::detach(const CodePlace& place) {
+    for_each_at(place, [&](FragmentId id, std::uint32_t slot) {
+        LinkId l = fragments_[id].incoming;
+        while (l != kNone) {
+            const LinkId next = links_[l].next;
+            const Fragment& from = fragments_[links_[l].from];
+            if (slot != 0 || from.page[1] != kNone || linear_page(from) != place.linear_page) cut(l);
+            l = next;
+        }
+        return false;
+    });
+}
+
+void TranslationCache::kill_place(const CodePlace& place) {
+    for_each_at(place, [&](FragmentId id, std::uint32_t) {
+        kill(id);
+        ++counters_.invalidated;
+        return true;
+    });
+}
+
 void TranslationCache::unhash(FragmentId id) {
     FragmentId* at = &buckets_[hash(fragments_[id].eip, fragments_[id].context)];
     while (*at != id) at = &fragments_[*at].hash_next;

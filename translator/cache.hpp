@@ -51,7 +51,7 @@ struct Fragment {
     LinkId link_first;           ///< its own exits are the links from here on whose `from` it is
 };
 inline constexpr std::uint8_t kOneInstruction = 0x80;
-inline constexpr std::uint32_t kMaxContexts = 64;
+inline constexpr std::uint32_t kMaxContexts = 128;
 
 /// A direct branch out of a fragment: a rel32 field that points to its exit stub, or to the target's fragment.
 struct Link {
@@ -120,6 +120,18 @@ public:
     /// Was anything that lives translated from these bytes of the page?
     [[nodiscard]] bool covers(std::uint32_t page, std::uint32_t first, std::uint32_t last) const;
     [[nodiscard]] bool page_has_code(std::uint32_t page) const { return covers(page, 0, 0xFFF); }
+    /// What code at a linear page was translated from: fragments of a view there, from that guest-physical page.
+    struct CodePlace {
+        std::uint8_t view;
+        std::uint32_t linear_page;
+        std::uint32_t page;
+    };
+    /// Cuts every way into the place's fragments that does not begin on the same linear page. Dispatch tables are
+    /// the caller's to reset.
+    void detach(const CodePlace& place);
+    /// Kills the place's fragments.
+    void kill_place(const CodePlace& place);
+    void reset_dispatch(std::uint32_t dispatch_class);
     void flush();
 
     /// --- for the back end -------------------------------------------------------------------------------------
@@ -162,7 +174,11 @@ private:
     static constexpr std::uint32_t kNativeSlotBytes = 256;
 
     void write_common_stubs();
-    void reset_dispatch(std::uint32_t dispatch_class);
+    template <typename Each>
+    void for_each_at(const CodePlace& place, Each each);
+    [[nodiscard]] std::uint32_t linear_page(const Fragment& f) const {
+        return (context(f.context).cs_base + f.eip) / 4096;
+    }
     void open_unit(std::uint32_t unit);
     void evict(std::uint32_t unit);
     void kill(FragmentId id);

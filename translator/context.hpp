@@ -23,6 +23,7 @@ struct CodeContext {
     bool monitor_coprocessor = false; ///< CR0.MP
     bool osfxsr = false;       ///< CR4.OSFXSR
     bool tsc_restricted = false; ///< RDTSC must call out: CR4.TSD and CPL > 0, or a virtual TSC
+    std::uint8_t view = 0;     ///< which set of linear-to-physical translations of code pages
     bool fs_holds_gs = false;  ///< the hardware's FS holds the guest's GS instead of its FS
 
     friend constexpr bool operator==(const CodeContext&, const CodeContext&) = default;

@@ -282,8 +282,19 @@ PlanResult Planner::plan(CodeSource& source, const CodeContext& context, std::ui
             out.length = std::min(kMaxInstructionLength, kPageSize - (context.cs_base + at) % kPageSize);
             return {PlanStatus::ok};
         }
+        const bool crosses = ((context.cs_base + at) ^ (context.cs_base + instruction.next_eip() - 1)) >= kPageSize;
+        if (crosses && !out.steps.empty() && !in_shadow) {
+            // It depends on two pages, this block on one: it gets a block of its own.
+            out.instructions.pop_back();
+            finish(out, at, TerminalKind::fall_through, in_shadow);
+            break;
+        }
         const bool is_sti = classify(instruction).action == Action::sti;
-        if (one_instruction && is_sti) {
+        // A repeated string instruction is a sequence of elements to single-stepping.
+        const bool repeats = instruction.info.meta.category == ZYDIS_CATEGORY_STRINGOP &&
+                             (instruction.has(ZYDIS_ATTRIB_HAS_REP) || instruction.has(ZYDIS_ATTRIB_HAS_REPE) ||
+                              instruction.has(ZYDIS_ATTRIB_HAS_REPNE));
+        if (one_instruction && (is_sti || repeats)) {
             out.terminal = make_terminal(TerminalKind::callout, out, instruction, true);
             at = instruction.next_eip();
             break;

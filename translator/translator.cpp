@@ -35,7 +35,8 @@ Translator::Result Translator::get(CodeSource& source, std::uint8_t context, std
 
     for (std::uint32_t n = 1; emitted.falls_through; ++n) {
         const std::uint32_t next = plan_.terminal.next;
-        const bool place = n < kFallThroughRun && cache_.block_fits() && cache_.find(next, key) == kNone &&
+        const bool same_page = ((plan_.context.cs_base + next) ^ (plan_.context.cs_base + eip)) >> kPageShift == 0;
+        const bool place = n < kFallThroughRun && same_page && cache_.block_fits() && cache_.find(next, key) == kNone &&
                            planner_.plan(source, cache_.context(context), next, false, plan_).status == PlanStatus::ok;
         if (!place) {
             backend_.close_fall_through(emitted.fragment, next);

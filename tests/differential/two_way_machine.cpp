@@ -49,7 +49,8 @@ TwoWayMachine::TwoWayMachine(translator::CodeSize size, const translator::Option
     if (world_ == nullptr) fail(error);
     metadata_.resize(Monitor::metadata_bytes(world_->ram_pages()));
     monitor_ = std::make_unique<Monitor>(*world_, static_cast<HostServices&>(*this), cpuid_, std::span(metadata_), options);
-    if (!monitor_->memory().map_all()) fail("cannot map the guest's memory");
+    // For the native side: the monitor maps what the translated side touches by itself, at the same places.
+    if (!world_->map(0, 0, world_->ram_pages(), Protection::read_write)) fail("cannot map the guest's memory");
     set_up_guest();
     set_up_native();
 }

@@ -15,11 +15,15 @@ namespace {
 using translator::Action;
 using translator::Planner;
 
+constexpr std::uint32_t kPage = 4096;
+
 /// INT n, INT3, INTO and INT1 clear TF on their way: no single-step trap follows them.
 bool enters_handler(ZydisMnemonic mnemonic) {
     return mnemonic == ZYDIS_MNEMONIC_INT || mnemonic == ZYDIS_MNEMONIC_INT3 || mnemonic == ZYDIS_MNEMONIC_INTO ||
            mnemonic == ZYDIS_MNEMONIC_INT1;
 }
+
+bool is_iret(ZydisMnemonic mnemonic) { return mnemonic == ZYDIS_MNEMONIC_IRETD || mnemonic == ZYDIS_MNEMONIC_IRET; }
 
 bool is_system(Action action) {
     switch (action) {
@@ -39,11 +43,14 @@ bool is_system(Action action) {
 
 MaybeFault Monitor::decode_at_eip() {
     const Planner::FetchResult fetched =
-        translator_.planner().fetch(memory_, translator_.cache().context(context_id_), vcpu_.eip, instruction_);
+        translator_.planner().fetch(views_, translator_.cache().context(context_id_), vcpu_.eip, instruction_);
     switch (fetched.status) {
     case Planner::Fetched::ok: return {};
     case Planner::Fetched::invalid: return GuestFault::plain(vector::kInvalidOpcode);
-    case Planner::Fetched::not_fetchable: return GuestFault::page(fetched.fault_linear, vcpu_.cpl == 3 ? 4U : 0U);
+    case Planner::Fetched::not_fetchable:
+        // The page after the one that this instruction began on: not met, or with another translation, until now.
+        if (const MaybeFault fault = views_.enter(user_mode(), fetched.fault_linear / kPage)) return fault;
+        return decode_at_eip();
     case Planner::Fetched::too_long:
     case Planner::Fetched::outside_segment: break;
     }
@@ -65,6 +72,10 @@ Monitor::Next Monitor::callout() {
     }
     completed_ = true;
     suppress_trap_ = enters_handler(instruction_.mnemonic());
+    if (prefill_pending_ && is_iret(instruction_.mnemonic())) {
+        prefill_pending_ = false;
+        memory_.prefill(prefill_address_);
+    }
     return Next::dispatch;
 }
 
@@ -83,7 +94,9 @@ Monitor::Next Monitor::emulate_decoded(bool hardware_said_gp) {
             return inject(GuestFault::with_code(vector::kGeneralProtection, 0));
         return inject(outcome.fault);
     case EmulationOutcome::Kind::unsupported: return stop(StopKind::unsupported, outcome.why);
-    case EmulationOutcome::Kind::partial: return Next::dispatch;
+    case EmulationOutcome::Kind::partial:
+        completed_ = (vcpu_.eflags & eflags::kTrap) != 0; // one element, and it traps
+        return Next::dispatch;
     case EmulationOutcome::Kind::done: break;
     }
     vcpu_.shadow = InterruptShadow::none;

@@ -9,93 +9,158 @@ namespace ringone::vmm {
 namespace {
 
 constexpr std::uint32_t kPage = 4096;
+constexpr auto kCodeTrace = mmu::Trace::translated_code;
 
-/// Splits [linear, linear + bytes) at page borders, wrapping at 4 GiB, and calls each(address, offset, bytes).
+/// Splits [linear, linear + bytes) at page borders, wrapping at 4 GiB, and calls each(address, offset, bytes) until
+/// one faults.
 template <typename Each>
-void for_each_page(std::uint32_t linear, std::size_t bytes, Each each) {
+MaybeFault for_each_page(std::uint32_t linear, std::size_t bytes, Each each) {
     std::size_t done = 0;
     while (done < bytes) {
         const auto at = static_cast<std::uint32_t>(linear + done);
         const std::size_t now = std::min<std::size_t>(bytes - done, kPage - at % kPage);
-        each(at, done, now);
+        if (const MaybeFault fault = each(at, done, now)) return fault;
         done += now;
     }
+    return {};
 }
 
+bool one_page(std::uint32_t linear, std::size_t bytes) { return linear % kPage + bytes <= kPage; }
+
 /// The widest naturally aligned access of at most `left` bytes at `address`.
-std::uint32_t access_size(std::uint32_t address, std::size_t left) {
+std::uint32_t access_size(std::uint64_t address, std::size_t left) {
     if (left >= 4 && address % 4 == 0) return 4;
     return left >= 2 && address % 2 == 0 ? 2 : 1;
 }
 
+constexpr std::uint64_t kBusEnd = 1ULL << 32U; ///< devices have 32-bit addresses
+
 } // namespace
+
+mmu::ShadowConfig GuestMemory::config(std::uint32_t ram_pages, std::uint32_t guest_limit) {
+    mmu::ShadowConfig c;
+    c.ram_pages = ram_pages;
+    c.linear_limit = guest_limit / kPage;
+    return c;
+}
+
+std::size_t GuestMemory::metadata_bytes(std::uint32_t ram_pages) {
+    return ram_pages + alignof(std::max_align_t) + Mmu::arena_bytes(config(ram_pages, 0));
+}
 
 GuestMemory::GuestMemory(World& world, HostServices& services, translator::TranslationCache& cache,
                          std::span<std::byte> metadata)
-    : world_(world), services_(services), cache_(cache), traces_(reinterpret_cast<std::uint8_t*>(metadata.data())) {
-    std::memset(traces_, 0, world_.ram_pages());
+    : world_(world), services_(services), cache_(cache), ram_(world), mappings_(world),
+      data_writes_(reinterpret_cast<std::uint8_t*>(metadata.data())),
+      mmu_(config(world.ram_pages(), world.zone().guest_limit), ram_, mappings_, [&] {
+          const std::size_t skip = world.ram_pages() + alignof(std::max_align_t);
+          const auto at = reinterpret_cast<std::uintptr_t>(metadata.data()) + skip;
+          return metadata.subspan(skip - at % alignof(std::max_align_t));
+      }()),
+      user_limit_(world.zone().guest_limit) {
+    std::memset(data_writes_, 0, world_.ram_pages());
 }
 
-bool GuestMemory::map_all() {
-    const std::uint32_t pages = std::min(world_.ram_pages(), world_.zone().guest_limit / kPage);
-    return world_.map(0, 0, pages, Protection::read_write);
+mmu::Access GuestMemory::access(AccessType type, AccessPrivilege privilege) {
+    const auto kind = type == AccessType::read    ? mmu::AccessType::read
+                      : type == AccessType::write ? mmu::AccessType::write
+                                                  : mmu::AccessType::fetch;
+    return {.type = kind, .user = privilege == AccessPrivilege::user};
 }
 
-MaybeFault GuestMemory::read(std::uint32_t linear, std::span<std::byte> to, AccessPrivilege) {
-    for_each_page(linear, to.size(), [&](std::uint32_t at, std::size_t offset, std::size_t bytes) {
-        if (at / kPage < world_.ram_pages()) {
-            std::memcpy(to.data() + offset, world_.ram() + at, bytes);
-            return;
-        }
-        world_.begin_host_call();
-        while (bytes > 0) {
-            const std::uint32_t size = access_size(at, bytes);
-            const std::uint32_t value = services_.mmio_read(at, size);
-            std::memcpy(to.data() + offset, &value, size);
-            ++counters_.mmio_accesses;
-            at += size;
-            offset += size;
-            bytes -= size;
-        }
-        world_.end_host_call();
-    });
+MaybeFault GuestMemory::translate(std::uint32_t linear, AccessType type, AccessPrivilege privilege,
+                                  mmu::GuestPhysical& physical) {
+    const mmu::Walk walked = mmu_.translate({linear}, access(type, privilege));
+    if (walked.faulted) return GuestFault::page(linear, walked.error_code);
+    physical = walked.physical({linear});
     return {};
 }
 
-MaybeFault GuestMemory::write(std::uint32_t linear, std::span<const std::byte> from, AccessPrivilege) {
-    for_each_page(linear, from.size(), [&](std::uint32_t at, std::size_t offset, std::size_t bytes) {
-        if (at / kPage < world_.ram_pages()) {
-            write_ram(at, from.subspan(offset, bytes));
-            return;
-        }
-        world_.begin_host_call();
-        while (bytes > 0) {
-            const std::uint32_t size = access_size(at, bytes);
-            std::uint32_t value = 0;
-            std::memcpy(&value, from.data() + offset, size);
-            services_.mmio_write(at, size, value);
-            ++counters_.mmio_accesses;
-            at += size;
-            offset += size;
-            bytes -= size;
-        }
-        world_.end_host_call();
+/// An access that crosses pages is all or nothing: does any page after the first one fault?
+MaybeFault GuestMemory::translate_others(std::uint32_t linear, std::size_t bytes, AccessType type,
+                                         AccessPrivilege privilege) {
+    if (one_page(linear, bytes)) return {};
+    return for_each_page(linear, bytes, [&](std::uint32_t at, std::size_t, std::size_t) {
+        mmu::GuestPhysical physical;
+        return translate(at, type, privilege, physical);
     });
-    return {};
 }
 
-void GuestMemory::write_ram(std::uint32_t physical, std::span<const std::byte> from) {
-    std::memcpy(world_.ram() + physical, from.data(), from.size());
-    const std::uint32_t page = physical / kPage;
-    if ((traces_[page] & kTraced) == 0) return;
-    const std::uint32_t first = physical % kPage;
+MaybeFault GuestMemory::read(std::uint32_t linear, std::span<std::byte> to, AccessPrivilege privilege) {
+    if (const MaybeFault fault = translate_others(linear, to.size(), AccessType::read, privilege)) return fault;
+    return for_each_page(linear, to.size(), [&](std::uint32_t at, std::size_t offset, std::size_t bytes) -> MaybeFault {
+        mmu::GuestPhysical physical;
+        if (const MaybeFault fault = translate(at, AccessType::read, privilege, physical)) return fault;
+        read_physical(physical, to.subspan(offset, bytes));
+        return {};
+    });
+}
+
+MaybeFault GuestMemory::write(std::uint32_t linear, std::span<const std::byte> from, AccessPrivilege privilege) {
+    if (const MaybeFault fault = translate_others(linear, from.size(), AccessType::write, privilege)) return fault;
+    return for_each_page(linear, from.size(), [&](std::uint32_t at, std::size_t offset, std::size_t bytes) -> MaybeFault {
+        mmu::GuestPhysical physical;
+        if (const MaybeFault fault = translate(at, AccessType::write, privilege, physical)) return fault;
+        write_physical(physical, from.subspan(offset, bytes));
+        return {};
+    });
+}
+
+MaybeFault GuestMemory::probe(std::uint32_t linear, std::uint32_t bytes, AccessType type, AccessPrivilege privilege) {
+    return for_each_page(linear, bytes, [&](std::uint32_t at, std::size_t, std::size_t) {
+        mmu::GuestPhysical physical;
+        return translate(at, type, privilege, physical);
+    });
+}
+
+void GuestMemory::read_physical(mmu::GuestPhysical at, std::span<std::byte> to) {
+    if (ram_.ram_page(at)) {
+        std::memcpy(to.data(), ram_.bytes(at), to.size());
+        return;
+    }
+    world_.begin_host_call();
+    while (!to.empty()) {
+        const std::uint32_t size = access_size(at.address, to.size());
+        const std::uint32_t value =
+            at.address < kBusEnd ? services_.mmio_read(static_cast<std::uint32_t>(at.address), size) : 0xFFFFFFFF;
+        std::memcpy(to.data(), &value, size);
+        ++counters_.mmio_accesses;
+        at.address += size;
+        to = to.subspan(size);
+    }
+    world_.end_host_call();
+}
+
+void GuestMemory::write_physical(mmu::GuestPhysical at, std::span<const std::byte> from) {
+    if (ram_.ram_page(at)) {
+        write_ram(at, from);
+        return;
+    }
+    world_.begin_host_call();
+    while (!from.empty()) {
+        const std::uint32_t size = access_size(at.address, from.size());
+        std::uint32_t value = 0;
+        std::memcpy(&value, from.data(), size);
+        if (at.address < kBusEnd) services_.mmio_write(static_cast<std::uint32_t>(at.address), size, value);
+        ++counters_.mmio_accesses;
+        at.address += size;
+        from = from.subspan(size);
+    }
+    world_.end_host_call();
+}
+
+void GuestMemory::write_ram(mmu::GuestPhysical at, std::span<const std::byte> from) {
+    std::memcpy(ram_.bytes(at), from.data(), from.size());
+    const auto page = static_cast<std::uint32_t>(at.address / kPage);
+    if ((mmu_.traces({page}) & static_cast<std::uint8_t>(kCodeTrace)) == 0) return;
+    const auto first = static_cast<std::uint32_t>(at.address % kPage);
     const auto last = static_cast<std::uint32_t>(first + from.size() - 1);
     if (cache_.invalidate(page, first, last) > 0) {
         ++counters_.code_writes;
         if (!cache_.page_has_code(page)) release(page);
     } else {
         ++counters_.data_writes_on_code_pages;
-        if (++traces_[page] >= (kTraced | kDataWritesBeforeRelease)) {
+        if (++data_writes_[page] >= kDataWritesBeforeRelease) {
             (void)cache_.invalidate(page, 0, kPage - 1);
             release(page);
         }
@@ -103,29 +168,64 @@ void GuestMemory::write_ram(std::uint32_t physical, std::span<const std::byte> f
 }
 
 void GuestMemory::release(std::uint32_t page) {
-    traces_[page] = 0;
-    world_.protect(page, 1, Protection::read_write);
+    data_writes_[page] = 0;
+    mmu_.unprotect_page({page}, kCodeTrace);
     ++counters_.pages_released;
 }
 
-MaybeFault GuestMemory::probe(std::uint32_t, std::uint32_t, AccessType, AccessPrivilege) { return {}; }
+void GuestMemory::trace_code(std::uint32_t page) {
+    if (page != CodePage::kNotRam && mmu_.protect_page({page}, kCodeTrace)) ++counters_.pages_traced;
+}
 
-std::uint32_t GuestMemory::fetch(std::uint32_t linear, std::span<std::uint8_t> to) {
-    const auto bytes = static_cast<std::uint32_t>(std::min<std::size_t>(to.size(), kPage - linear % kPage));
-    // Nothing drives the bus outside RAM: a fetch there reads ones, which is an invalid instruction.
-    if (linear / kPage < world_.ram_pages()) std::memcpy(to.data(), world_.ram() + linear, bytes);
-    else std::memset(to.data(), 0xFF, bytes);
+MaybeFault GuestMemory::fetch_page(std::uint32_t linear_page, AccessPrivilege privilege, CodePage& page) {
+    const std::uint32_t linear = linear_page * kPage;
+    const mmu::Walk walked = mmu_.translate({linear}, access(AccessType::fetch, privilege));
+    if (walked.faulted) return GuestFault::page(linear, walked.error_code);
+    const std::optional<mmu::RamPage> ram = ram_.ram_page(walked.translation.page);
+    page.page = ram ? ram->number : CodePage::kNotRam;
+    page.global = walked.translation.global && mmu_.context().global_pages;
+    return {};
+}
+
+std::optional<CodePage> GuestMemory::peek_code(std::uint32_t linear_page, AccessPrivilege privilege) {
+    const mmu::PagingContext& context = mmu_.context();
+    const mmu::GuestVirtual linear{linear_page * kPage};
+    mmu::Translation translation = mmu::identity(linear);
+    if (context.mode != mmu::PagingMode::none) {
+        const mmu::TableEntry directory = mmu::read_directory_entry(ram_, context, linear);
+        const std::optional<mmu::Translation> found = mmu::look_up(ram_, context, directory.value, linear);
+        if (!found || !found->accessed || !mmu::allows(context, *found, access(AccessType::fetch, privilege))) return {};
+        translation = *found;
+    }
+    const std::optional<mmu::RamPage> ram = ram_.ram_page(translation.page);
+    return CodePage{ram ? ram->number : CodePage::kNotRam, translation.global && context.global_pages};
+}
+
+std::uint32_t GuestMemory::copy_code(const CodePage& page, std::uint32_t offset, std::span<std::uint8_t> to) const {
+    const auto bytes = static_cast<std::uint32_t>(std::min<std::size_t>(to.size(), kPage - offset));
+    if (page.page == CodePage::kNotRam) std::memset(to.data(), 0xFF, bytes);
+    else std::memcpy(to.data(), ram_.bytes({std::uint64_t{page.page} * kPage + offset}), bytes);
     return bytes;
 }
 
-std::uint32_t GuestMemory::physical_page(std::uint32_t linear) {
-    const std::uint32_t page = linear / kPage;
-    if (page < world_.ram_pages() && (traces_[page] & kTraced) == 0) {
-        traces_[page] = kTraced;
-        world_.protect(page, 1, Protection::read);
-        ++counters_.pages_traced;
+bool GuestMemory::load_control(const VCpu& next, PagingChange change) {
+    return mmu_.load_control({.cr0 = next.cr0, .cr3 = next.cr3, .cr4 = next.cr4, .efer = next.efer},
+                             {.flush_global = change.flush_global, .load_pdptes = change.load_pdptes});
+}
+
+void GuestMemory::set_user(bool user) {
+    if (user == user_) return;
+    user_ = user;
+    if (user && user_limit_ == world_.zone().guest_limit) {
+        // The lowest supervisor page that the kernel has used by the time its first program runs is the border of its
+        // layout; should it use lower ones later, they are hidden page by page.
+        const std::uint32_t lowest = mmu_.lowest_supervisor_page().number * kPage;
+        if (lowest >= kLeastUserLimit) {
+            user_limit_ = lowest;
+            mmu_.set_user_limit({lowest / kPage});
+        }
     }
-    return page;
+    mmu_.set_privilege(user);
 }
 
 } // namespace ringone::vmm

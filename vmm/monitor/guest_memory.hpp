@@ -2,11 +2,16 @@
 // Copyright (c) 2026 The RingOne authors
 #pragma once
 
+#include "shadow-mmu/shadow_mmu.hpp"
 #include "translator/cache.hpp"
-#include "translator/plan.hpp"
 #include "vmm/monitor/host_services.hpp"
 #include "vmm/monitor/memory_access.hpp"
+#include "vmm/monitor/physical_memory.hpp"
+#include "vmm/monitor/system/hooks.hpp"
 #include "vmm/monitor/world.hpp"
+
+#include <cstdint>
+#include <optional>
 
 namespace ringone::vmm {
 
@@ -14,17 +19,25 @@ struct MemoryCounters {
     std::uint64_t pages_traced, pages_released, code_writes, data_writes_on_code_pages, mmio_accesses;
 };
 
-/// Guest memory with paging off: guest-linear is guest-physical; RAM below ram_pages(), MMIO above it. Pages that
-/// hold translated code are read-only to the guest (traced), so that a write to them comes here.
-class GuestMemory final : public LinearMemory, public translator::CodeSource {
+/// A page that code can be fetched from.
+struct CodePage {
+    static constexpr std::uint32_t kNotRam = 0xFFFFFFFE; ///< nothing drives the bus there: fetches read ones
+
+    std::uint32_t page = 0; ///< guest-physical page number, or kNotRam
+    bool global = false;    ///< CR3 loads leave the translation alone
+};
+
+/// Guest memory through the guest's page tables and the shadow MMU. Pages that hold translated code are read-only to
+/// the guest (traced), so that a write to them comes here.
+class GuestMemory final : public LinearMemory {
 public:
+    using Mmu = mmu::ShadowMmu<PhysicalRam, WorldMappings>;
+
     /// Bytes of memory the constructor needs for `ram_pages`.
-    [[nodiscard]] static std::size_t metadata_bytes(std::uint32_t ram_pages) { return ram_pages; }
+    [[nodiscard]] static std::size_t metadata_bytes(std::uint32_t ram_pages);
 
     GuestMemory(World& world, HostServices& services, translator::TranslationCache& cache,
                 std::span<std::byte> metadata);
-
-    [[nodiscard]] bool map_all();
 
     [[nodiscard]] MaybeFault read(std::uint32_t linear, std::span<std::byte> to, AccessPrivilege privilege) override;
     [[nodiscard]] MaybeFault write(std::uint32_t linear, std::span<const std::byte> from,
@@ -32,24 +45,59 @@ public:
     [[nodiscard]] MaybeFault probe(std::uint32_t linear, std::uint32_t bytes, AccessType type,
                                    AccessPrivilege privilege) override;
 
-    [[nodiscard]] std::uint32_t fetch(std::uint32_t linear, std::span<std::uint8_t> to) override;
-    [[nodiscard]] std::uint32_t physical_page(std::uint32_t linear) override;
+    /// What an access of the guest's that the hardware refused comes to; maps what it needs.
+    [[nodiscard]] mmu::FaultResult on_fault(std::uint32_t linear, AccessType type, AccessPrivilege privilege) {
+        return mmu_.on_fault({linear}, access(type, privilege));
+    }
+    /// Maps the page of an injected #PF, if the guest has mapped it by now.
+    void prefill(std::uint32_t linear) { (void)mmu_.prefill({linear}); }
+    /// See SystemHooks::on_paging_change().
+    [[nodiscard]] bool load_control(const VCpu& next, PagingChange change);
+    void invlpg(std::uint32_t linear) { mmu_.invlpg({linear}); }
+    /// The guest runs at CPL 3 (or in virtual-8086 mode) from now on, or not.
+    void set_user(bool user);
+    /// First linear address that user segments must not reach.
+    [[nodiscard]] std::uint32_t user_limit() const { return user_limit_; }
+
+    /// Walks for a fetch (sets A). A fault: the guest's #PF.
+    [[nodiscard]] MaybeFault fetch_page(std::uint32_t linear_page, AccessPrivilege privilege, CodePage& page);
+    /// What a fetch could use without any walk that sets bits: nothing where a TLB could hold no translation.
+    [[nodiscard]] std::optional<CodePage> peek_code(std::uint32_t linear_page, AccessPrivilege privilege);
+    /// Copies from a code page, at most to its end. Returns how many bytes.
+    std::uint32_t copy_code(const CodePage& page, std::uint32_t offset, std::span<std::uint8_t> to) const;
+    /// From now on writes to the page are seen.
+    void trace_code(std::uint32_t page);
 
     [[nodiscard]] const MemoryCounters& counters() const { return counters_; }
+    [[nodiscard]] const mmu::ShadowCounters& shadow_counters() const { return mmu_.counters(); }
 
 private:
     /// Writes that miss all code before the page is given back to its data (its fragments die and are made again
     /// when they next run): each costs a trap, a retranslation costs about as much as a few.
     static constexpr std::uint8_t kDataWritesBeforeRelease = 16;
-    static constexpr std::uint8_t kTraced = 0x80;
+    /// A kernel that gives user programs less than this has some other layout: segments do not tell it apart.
+    static constexpr std::uint32_t kLeastUserLimit = 0x40000000;
 
-    void write_ram(std::uint32_t physical, std::span<const std::byte> from);
+    [[nodiscard]] static mmu::ShadowConfig config(std::uint32_t ram_pages, std::uint32_t guest_limit);
+    [[nodiscard]] static mmu::Access access(AccessType type, AccessPrivilege privilege);
+    [[nodiscard]] MaybeFault translate(std::uint32_t linear, AccessType type, AccessPrivilege privilege,
+                                       mmu::GuestPhysical& physical);
+    [[nodiscard]] MaybeFault translate_others(std::uint32_t linear, std::size_t bytes, AccessType type,
+                                              AccessPrivilege privilege);
+    void read_physical(mmu::GuestPhysical at, std::span<std::byte> to);
+    void write_physical(mmu::GuestPhysical at, std::span<const std::byte> from);
+    void write_ram(mmu::GuestPhysical at, std::span<const std::byte> from);
     void release(std::uint32_t page);
 
     World& world_;
     HostServices& services_;
     translator::TranslationCache& cache_;
-    std::uint8_t* traces_; ///< a byte a RAM page: kTraced, and the count of data writes
+    PhysicalRam ram_;
+    WorldMappings mappings_;
+    std::uint8_t* data_writes_; ///< a byte a RAM page: writes that missed its code
+    Mmu mmu_;
+    std::uint32_t user_limit_;
+    bool user_ = false;
     MemoryCounters counters_{};
 };
 

@@ -29,7 +29,7 @@ ShadowDescriptor Monitor::shadow_of(const SegmentCache& s, bool as_data) const {
     if (!s.usable) return {0, 0, false, false, false, false};
     const bool real = !vcpu_.protected_mode() || vcpu_.virtual_8086();
     if (as_data && !real && !s.readable()) return {0, 0, false, false, false, false};
-    const std::uint32_t zone = world_.zone().guest_limit;
+    const std::uint32_t zone = user_mode() ? memory_.user_limit() : world_.zone().guest_limit;
     ShadowDescriptor d{};
     d.usable = true;
     d.base = s.base;
@@ -65,13 +65,15 @@ void Monitor::load_hardware() {
     GuestContext& c = world_.context();
     translator::GsArea& gs = *world_.zone().gs;
     const bool fs_holds_gs = translator_.cache().context(context_id_).fs_holds_gs;
-    const bool same = segments_loaded_ && fs_holds_gs == fs_holds_gs_ &&
+    memory_.set_user(user_mode());
+    const std::uint32_t limit = user_mode() ? memory_.user_limit() : world_.zone().guest_limit;
+    const bool same = loaded_limit_ == limit && fs_holds_gs == fs_holds_gs_ &&
                       std::memcmp(loaded_, vcpu_.segments.data(), sizeof loaded_) == 0;
     if (!same) {
         fs_holds_gs_ = fs_holds_gs;
         load_segments();
         std::memcpy(loaded_, vcpu_.segments.data(), sizeof loaded_);
-        segments_loaded_ = true;
+        loaded_limit_ = limit;
         ++counters_.segment_loads;
     }
     c.fs = gs.swap_fs;
@@ -100,6 +102,7 @@ translator::CodeContext Monitor::code_context() const {
     c.cpl = vcpu_.cpl;
     c.virtual_8086 = vcpu_.virtual_8086();
     c.protected_mode = vcpu_.protected_mode();
+    c.view = views_.current(user_mode());
     c.fpu_emulated = (vcpu_.cr0 & cr0::kEm) != 0;
     c.task_switched = (vcpu_.cr0 & cr0::kTs) != 0;
     c.monitor_coprocessor = (vcpu_.cr0 & cr0::kMp) != 0;

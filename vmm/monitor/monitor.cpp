@@ -10,6 +10,8 @@ using translator::kNone;
 using translator::PlanStatus;
 
 constexpr std::uint32_t kExitKindMask = (1U << translator::kExitKindBits) - 1;
+constexpr std::uint32_t kPage = 4096;
+constexpr std::uint32_t kLinearPages = 1U << 20U;
 constexpr std::uint32_t kDr6SingleStep = 1U << 14; // SDM Vol. 3 section 17.2.3
 
 } // namespace
@@ -19,7 +21,10 @@ Monitor::Monitor(World& world, HostServices& services, const CpuidModel& cpuid, 
     : world_(world), services_(services), cpuid_(cpuid),
       translator_(world.zone().code, *world.zone().gs, world.zone().exit_gate,
                   metadata.first(translator::Translator::metadata_bytes()), options),
-      memory_(world, services, translator_.cache(), metadata.subspan(translator::Translator::metadata_bytes())) {}
+      memory_(world, services, translator_.cache(),
+              metadata.subspan(translator::Translator::metadata_bytes() + CodeViews::metadata_bytes())),
+      views_(translator_.cache(), memory_,
+             metadata.subspan(translator::Translator::metadata_bytes(), CodeViews::metadata_bytes())) {}
 
 Stop Monitor::run() {
     stop_ = {};
@@ -40,7 +45,9 @@ Monitor::Next Monitor::stop(StopKind kind, const char* why) {
     stop_.byte_count = 0;
     if (vcpu_.eip <= vcpu_.segment(Segment::cs).limit) {
         const std::uint32_t linear = vcpu_.segment(Segment::cs).base + vcpu_.eip;
-        stop_.byte_count = static_cast<std::uint8_t>(memory_.fetch(linear, stop_.bytes));
+        // Only what the CPU could fetch: a walk would set A bits.
+        if (const std::optional<CodePage> page = memory_.peek_code(linear / kPage, AccessPrivilege::supervisor))
+            stop_.byte_count = static_cast<std::uint8_t>(memory_.copy_code(*page, linear % kPage, stop_.bytes));
     }
     return Next::stop;
 }
@@ -81,26 +88,69 @@ Monitor::Next Monitor::take_events() {
 
 Monitor::Next Monitor::step() {
     if (take_events() == Next::stop) return Next::stop;
-    if (paging_requested_) return stop(StopKind::unsupported, "paging is not virtualized yet");
     return execute();
 }
 
-Monitor::Next Monitor::unfetchable(const translator::Translator::Result& result) {
-    if (result.status == PlanStatus::outside_segment) return inject(GuestFault::with_code(vector::kGeneralProtection, 0));
-    return inject(GuestFault::page(result.fault_linear, vcpu_.cpl == 3 ? 4U : 0U));
+/// Finds or makes the fragment at CS:EIP, and makes its context the one in force.
+MaybeFault Monitor::locate(bool single, translator::FragmentId& fragment) {
+    translator::TranslationCache& cache = translator_.cache();
+    const bool user = user_mode();
+    const std::uint32_t page = (vcpu_.segment(Segment::cs).base + vcpu_.eip) / kPage;
+    for (;;) {
+        if (vcpu_.eip > vcpu_.segment(Segment::cs).limit) return GuestFault::with_code(vector::kGeneralProtection, 0);
+        if (const MaybeFault fault = views_.enter(user, page)) return fault;
+        context_id_ = cache.intern(code_context());
+        cache.activate(context_id_);
+        const translator::Translator::Result found = translator_.get(views_, context_id_, vcpu_.eip, single);
+        switch (found.status) {
+        case PlanStatus::outside_segment: return GuestFault::with_code(vector::kGeneralProtection, 0);
+        case PlanStatus::not_fetchable:
+            if (const MaybeFault fault = views_.enter(user, found.fault_linear / kPage)) return fault;
+            continue; // what kept it from being fetched has been put right
+        case PlanStatus::ok: break;
+        }
+        const bool crosses = cache.fragment(found.fragment).page[1] != kNone;
+        if (crosses) {
+            // It depends on the next page as well, whose translation may be another one by now.
+            if (const MaybeFault fault = views_.enter(user, (page + 1) % kLinearPages)) return fault;
+            if (cache.fragment(found.fragment).dead || views_.current(user) != cache.context(context_id_).view) continue;
+        }
+        fragment = found.fragment;
+        return {};
+    }
+}
+
+std::uint64_t Monitor::cache_epoch() {
+    const translator::CacheCounters& c = translator_.cache().counters();
+    return c.evicted_units + c.flushes;
+}
+
+/// Patches the exit that led here, so that it needs no monitor the next time.
+void Monitor::join_pending(translator::FragmentId fragment) {
+    translator::TranslationCache& cache = translator_.cache();
+    if (pending_link_ != kNone && cache_epoch() == pending_epoch_) {
+        const translator::Link& link = cache.link(pending_link_);
+        if (link.target_eip == vcpu_.eip && cache.fragment(link.from).context == context_id_)
+            cache.chain(pending_link_, fragment);
+    }
+    if (pending_indirect_) cache.make_indirect_target(fragment);
+    pending_link_ = kNone;
+    pending_indirect_ = false;
 }
 
 Monitor::Next Monitor::execute() {
-    translator::TranslationCache& cache = translator_.cache();
     const bool trap_flag = (vcpu_.eflags & eflags::kTrap) != 0;
     const bool single = trap_flag || vcpu_.shadow != InterruptShadow::none;
-    context_id_ = cache.intern(code_context());
-    cache.activate(context_id_);
-    const translator::Translator::Result found = translator_.get(memory_, context_id_, vcpu_.eip, single);
-    if (found.status != PlanStatus::ok) return unfetchable(found);
+    translator::FragmentId fragment = kNone;
+    if (const MaybeFault fault = locate(single, fragment)) {
+        pending_link_ = kNone;
+        pending_indirect_ = false;
+        return inject(*fault);
+    }
+    if (!single) join_pending(fragment);
 
     load_hardware();
-    world_.context().ccf = cache.fragment(found.fragment).ccf;
+    world_.context().ccf = translator_.cache().fragment(fragment).ccf;
     completed_ = false;
     suppress_trap_ = false;
     Next next = Next::dispatch;
@@ -123,7 +173,7 @@ Monitor::Next Monitor::gate_exit(bool single) {
     save_hardware();
     switch (static_cast<ExitKind>(gs.exit_info & kExitKindMask)) {
     case ExitKind::link: return follow_link(payload, single);
-    case ExitKind::indirect: return follow_indirect(single);
+    case ExitKind::indirect: follow_indirect(single); return Next::dispatch;
     case ExitKind::callout:
         ++counters_.exits_callout;
         vcpu_.eip = gs.exit_eip;
@@ -156,24 +206,19 @@ Monitor::Next Monitor::follow_link(translator::LinkId id, bool single) {
     vcpu_.eip = link.target_eip;
     vcpu_.shadow = InterruptShadow::none;
     completed_ = true;
-    if (single || !translator_.options().chain) return Next::dispatch;
-    // Translating may evict the unit that the link is in: the slot then belongs to somebody else.
-    const std::uint64_t evictions = cache.counters().evicted_units + cache.counters().flushes;
-    const translator::Translator::Result found = translator_.get(memory_, context_id_, vcpu_.eip);
-    if (found.status == PlanStatus::ok && cache.counters().evicted_units + cache.counters().flushes == evictions)
-        cache.chain(id, found.fragment);
+    if (!single && translator_.options().chain) {
+        pending_link_ = id;
+        pending_epoch_ = cache_epoch();
+    }
     return Next::dispatch;
 }
 
-Monitor::Next Monitor::follow_indirect(bool single) {
+void Monitor::follow_indirect(bool single) {
     ++counters_.exits_indirect;
     vcpu_.eip = world_.zone().gs->target;
     vcpu_.shadow = InterruptShadow::none;
     completed_ = true;
-    if (single || !translator_.options().indirect_lookup) return Next::dispatch;
-    const translator::Translator::Result found = translator_.get(memory_, context_id_, vcpu_.eip);
-    if (found.status == PlanStatus::ok) translator_.cache().make_indirect_target(found.fragment);
-    return Next::dispatch;
+    pending_indirect_ = !single && translator_.options().indirect_lookup;
 }
 
 std::uint32_t Monitor::io_read(std::uint16_t port, std::uint32_t size) {
@@ -192,12 +237,16 @@ void Monitor::io_write(std::uint16_t port, std::uint32_t size, std::uint32_t val
     world_.end_host_call();
 }
 
-bool Monitor::on_paging_change(const VCpu&, const VCpu& after, PagingChange) {
-    paging_requested_ = after.paging();
+bool Monitor::on_paging_change(const VCpu&, const VCpu& after, PagingChange change) {
+    if (!memory_.load_control(after, change)) return false;
+    views_.recheck(after.cr3, change.flush_global);
     return true;
 }
 
-void Monitor::on_invlpg(std::uint32_t) {}
+void Monitor::on_invlpg(std::uint32_t linear) {
+    memory_.invlpg(linear);
+    views_.recheck_page(linear / kPage);
+}
 
 std::uint64_t Monitor::host_tsc() { return __builtin_ia32_rdtsc(); }
 

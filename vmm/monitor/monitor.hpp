@@ -3,6 +3,7 @@
 #pragma once
 
 #include "translator/translator.hpp"
+#include "vmm/monitor/code_views.hpp"
 #include "vmm/monitor/emulate/emulate.hpp"
 #include "vmm/monitor/emulate/native_runner.hpp"
 #include "vmm/monitor/guest_memory.hpp"
@@ -34,7 +35,7 @@ struct Stop {
 
 struct MonitorCounters {
     std::uint64_t exits_link, exits_indirect, exits_callout, exits_fault, exits_step, kicks, roll_forward_steps;
-    std::uint64_t segment_loads, traps, emulated, injected_faults, injected_interrupts, halts;
+    std::uint64_t segment_loads, traps, emulated, injected_faults, injected_interrupts, halts, hidden_faults;
     std::uint64_t traps_by_vector[32];
 };
 
@@ -42,7 +43,8 @@ struct MonitorCounters {
 class Monitor final : private NativeRunner, private SystemHooks, private IoBus {
 public:
     [[nodiscard]] static std::size_t metadata_bytes(std::uint32_t ram_pages) {
-        return translator::Translator::metadata_bytes() + GuestMemory::metadata_bytes(ram_pages);
+        return translator::Translator::metadata_bytes() + CodeViews::metadata_bytes() +
+               GuestMemory::metadata_bytes(ram_pages);
     }
 
     Monitor(World& world, HostServices& services, const CpuidModel& cpuid, std::span<std::byte> metadata,
@@ -55,6 +57,7 @@ public:
     [[nodiscard]] VCpu& vcpu() { return vcpu_; }
     [[nodiscard]] GuestMemory& memory() { return memory_; }
     [[nodiscard]] translator::Translator& translator() { return translator_; }
+    [[nodiscard]] const CodeViews& views() const { return views_; }
     [[nodiscard]] const MonitorCounters& counters() const { return counters_; }
 
 private:
@@ -64,15 +67,18 @@ private:
     [[nodiscard]] Next step();
     [[nodiscard]] Next take_events();
     [[nodiscard]] Next execute();
+    [[nodiscard]] MaybeFault locate(bool single, translator::FragmentId& fragment);
+    void join_pending(translator::FragmentId fragment);
     [[nodiscard]] Next gate_exit(bool single);
     [[nodiscard]] Next follow_link(translator::LinkId link, bool single);
-    [[nodiscard]] Next follow_indirect(bool single);
-    [[nodiscard]] Next unfetchable(const translator::Translator::Result& result);
+    void follow_indirect(bool single);
+    [[nodiscard]] std::uint64_t cache_epoch();
     [[nodiscard]] Next stop(StopKind kind, const char* why);
     void poll_services();
 
     // traps.cpp
     [[nodiscard]] Next hardware_trap();
+    [[nodiscard]] bool hidden_fault();
     [[nodiscard]] bool run_to_exit();
     [[nodiscard]] bool interruptible_boundary();
     [[nodiscard]] bool roll_back(std::uint32_t ccf, bool* interruptible);
@@ -91,6 +97,7 @@ private:
     void load_segments();
     [[nodiscard]] ShadowDescriptor shadow_of(const SegmentCache& segment, bool as_data) const;
     [[nodiscard]] translator::CodeContext code_context() const;
+    [[nodiscard]] bool user_mode() const { return vcpu_.cpl == 3 || vcpu_.virtual_8086(); }
 
     // NativeRunner
     [[nodiscard]] std::span<std::byte> scratch() override;
@@ -115,16 +122,22 @@ private:
     VCpu vcpu_;
     translator::Translator translator_;
     GuestMemory memory_;
+    CodeViews views_;
     translator::Instruction instruction_;
     SegmentCache loaded_[kSegmentCount];
-    bool segments_loaded_ = false;
+    std::uint32_t loaded_limit_ = 0; ///< first address that those segments must not reach; 0: none are loaded
     bool fs_holds_gs_ = false;
     bool interrupt_line_ = false;
     bool stop_requested_ = false;
-    bool paging_requested_ = false;
     bool completed_ = false;       ///< the last run finished the instruction it was to execute
     bool suppress_trap_ = false;   ///< the instruction that finished clears TF for its handler (INT n)
     std::uint8_t context_id_ = 0;
+    translator::LinkId pending_link_ = translator::kNone; ///< the exit that led to EIP, to be chained to its fragment
+    std::uint64_t pending_epoch_ = 0;                     ///< cache_epoch() then
+    bool pending_indirect_ = false;                       ///< EIP was the target of an indirect branch
+    mmu::FaultResult fault_{};      ///< of the last hardware page fault
+    bool prefill_pending_ = false;
+    std::uint32_t prefill_address_ = 0;
     Stop stop_;
     MonitorCounters counters_{};
 };

@@ -13,6 +13,7 @@ using translator::SideEntry;
 
 /// Longest run of fragment instructions between two boundaries, chained stubs included: far above any real one.
 constexpr unsigned kMaxRollForward = 200;
+constexpr std::uint32_t kWriteFault = 1U << 1; // W/R of a page-fault error code, SDM Vol. 3 section 4.7
 
 } // namespace
 
@@ -50,7 +51,12 @@ bool Monitor::run_to_exit() {
     GuestContext& c = world_.context();
     const translator::GsArea& gs = *world_.zone().gs;
     world_.run();
-    while (c.exit == RunExit::kick) {
+    for (;;) {
+        if (c.exit == RunExit::trap && c.trap_vector == vector::kPageFault && hidden_fault()) {
+            world_.run();
+            continue;
+        }
+        if (c.exit != RunExit::kick) break;
         ++counters_.kicks;
         __atomic_store_n(&c.kicked, 0U, __ATOMIC_SEQ_CST);
         poll_services();
@@ -75,6 +81,16 @@ bool Monitor::run_to_exit() {
     return true;
 }
 
+/// A page fault of the hardware: was it only that the shadow had not mapped the page? Else `fault_` tells what it is.
+bool Monitor::hidden_fault() {
+    const GuestContext& c = world_.context();
+    const AccessType type = (c.trap_error & kWriteFault) != 0 ? AccessType::write : AccessType::read;
+    fault_ = memory_.on_fault(static_cast<std::uint32_t>(c.trap_address), type,
+                              user_mode() ? AccessPrivilege::user : AccessPrivilege::supervisor);
+    counters_.hidden_faults += fault_.kind == mmu::FaultResult::Kind::mapped ? 1 : 0;
+    return fault_.kind == mmu::FaultResult::Kind::mapped;
+}
+
 Monitor::Next Monitor::hardware_trap() {
     const GuestContext& c = world_.context();
     ++counters_.traps;
@@ -84,9 +100,14 @@ Monitor::Next Monitor::hardware_trap() {
         return stop(StopKind::internal, "a hardware exception in monitor code of the translation cache");
     }
     switch (c.trap_vector) {
+    case vector::kPageFault:
+        // A single step that led to an interrupt's boundary may end here with the fault not looked at yet.
+        if (hidden_fault()) return Next::dispatch;
+        if (fault_.kind == mmu::FaultResult::Kind::guest_fault)
+            return inject(GuestFault::page(static_cast<std::uint32_t>(c.trap_address), fault_.error_code));
+        return emulate_at_eip(false);
     case vector::kGeneralProtection:
     case vector::kStackFault:
-    case vector::kPageFault:
         // Perhaps the guest's own fault, perhaps one of ours (truncated limit, trace, MMIO): the emulator tells.
         return emulate_at_eip(c.trap_vector == vector::kGeneralProtection);
     case vector::kDivideError:
@@ -101,6 +122,10 @@ Monitor::Next Monitor::hardware_trap() {
 
 Monitor::Next Monitor::inject(const GuestFault& fault) {
     ++counters_.injected_faults;
+    if (fault.vector == vector::kPageFault) {
+        prefill_pending_ = true;
+        prefill_address_ = fault.cr2;
+    }
     return deliver_event(Event::from_fault(fault));
 }
 

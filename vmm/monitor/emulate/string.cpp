@@ -61,6 +61,13 @@ struct Loop {
     void advance(Gpr reg) const {
         m.vcpu.gpr[reg] = (m.vcpu.gpr[reg] & ~address_mask) | ((m.vcpu.gpr[reg] + step) & address_mask);
     }
+    /// Limits and rights of both operands come before alignment and paging of either.
+    [[nodiscard]] MaybeFault check_both(AccessType destination) const {
+        std::uint32_t linear = 0;
+        if (const MaybeFault fault = check_segment(m.vcpu, source, index(kEsi), form.bytes, AccessType::read, linear))
+            return fault;
+        return check_segment(m.vcpu, Segment::es, index(kEdi), form.bytes, destination, linear);
+    }
     [[nodiscard]] MaybeFault load(Segment segment, Gpr reg, std::uint32_t& value) const {
         value = 0;
         const auto image = std::as_writable_bytes(std::span(&value, 1)).first(form.bytes);
@@ -79,6 +86,7 @@ struct Loop {
         const std::uint32_t accumulator = m.vcpu.gpr[kEax] & size_mask(form.bytes);
         switch (form.kind) {
         case Kind::movs:
+            if (const MaybeFault fault = check_both(AccessType::write)) return fault;
             if (const MaybeFault fault = load(source, kEsi, left)) return fault;
             if (const MaybeFault fault = store(left)) return fault;
             advance(kEsi);
@@ -94,6 +102,7 @@ struct Loop {
             advance(kEsi);
             return {};
         case Kind::cmps:
+            if (const MaybeFault fault = check_both(AccessType::read)) return fault;
             if (const MaybeFault fault = load(source, kEsi, left)) return fault;
             if (const MaybeFault fault = load(Segment::es, kEdi, right)) return fault;
             advance(kEsi);
@@ -125,9 +134,11 @@ EmulationOutcome string(const Machine& m) {
         if (outcome.kind == EmulationOutcome::Kind::done) m.finish();
         return outcome;
     }
+    // TF traps after each element (SDM Vol. 3 section 17.3.1.4).
+    const std::uint32_t at_once = (m.vcpu.eflags & eflags::kTrap) != 0 ? 1 : kElementsAtOnce;
     const bool compares = form.kind == Kind::cmps || form.kind == Kind::scas;
     for (std::uint32_t n = 0; loop.index(kEcx) != 0; ++n) {
-        if (n == kElementsAtOnce) return {EmulationOutcome::Kind::partial, {}, ""};
+        if (n == at_once) return {EmulationOutcome::Kind::partial, {}, ""};
         if (const MaybeFault fault = loop.element()) return EmulationOutcome::of(fault);
         const std::uint32_t left = loop.index(kEcx) - 1;
         m.vcpu.gpr[kEcx] = (m.vcpu.gpr[kEcx] & ~loop.address_mask) | (left & loop.address_mask);
