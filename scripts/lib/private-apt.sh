@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 The RingOne authors
+#
+# To be sourced. apt with lists, status and cache of its own: the host's apt configuration and architectures stay as
+# they are, and no root is needed. The host's mirror and its Acquire settings (proxies, retries) are taken over.
+
+# private_apt_configure DIR deb|deb-src ARCHITECTURE: makes APT_CONFIG for the apt-get and apt-cache calls that follow.
+private_apt_configure() {
+    local dir=$1 kind=$2 architecture=$3 keyring=/usr/share/keyrings/debian-archive-keyring.gpg option=
+    mkdir -p "$dir/lists/partial" "$dir/archives/partial"
+    [ "$kind" = deb ] && option="arch=$architecture "
+    [ -e "$keyring" ] && option="${option}signed-by=$keyring"
+    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+        awk -v start="$kind [$option]" '$2 ~ /^bookworm/ && $3 == "main" && !seen[$0]++ { print start, $0 }' \
+            >"$dir/sources.list"
+    if [ ! -s "$dir/sources.list" ]; then
+        echo "${0##*/}: this host's apt sources name no Debian 12 (bookworm) mirror" >&2
+        return 2
+    fi
+    [ "$kind" = deb ] && : >"$dir/status"
+    {
+        apt-config dump | grep '^Acquire' || true
+        echo "Dir::Etc::sourcelist \"$dir/sources.list\"; Dir::Etc::sourceparts \"/dev/null\";"
+        echo "Dir::Etc::parts \"/dev/null\"; Dir::Etc::main \"/dev/null\"; Dir::Cache \"$dir\";"
+        echo "Dir::State::lists \"$dir/lists\"; Dir::State::extended_states \"$dir/extended_states\";"
+        echo "Dir::Cache::srcpkgcache \"\"; Dir::Cache::pkgcache \"\"; APT::Sandbox::User \"\";"
+        echo "Acquire::Languages \"none\"; Acquire::Retries \"3\";"
+        [ "$kind" = deb ] && echo "Dir::State::status \"$dir/status\"; APT::Architecture \"$architecture\";" \
+            "APT::Architectures { \"$architecture\"; };"
+        true
+    } >"$dir/apt.conf"
+    export APT_CONFIG="$dir/apt.conf"
+}
+
+# private_apt_update: one index in mid-sync on a mirror must not stop us; what follows says whether enough is there.
+private_apt_update() {
+    apt-get update -qq || echo "${0##*/}: apt-get update reported errors; carrying on with what there is" >&2
+}
