@@ -101,7 +101,10 @@ MaybeFault Monitor::locate(bool single, translator::FragmentId& fragment) {
         if (const MaybeFault fault = views_.enter(user, page)) return fault;
         context_id_ = cache.intern(code_context());
         cache.activate(context_id_);
+        const std::uint64_t translated = cache.counters().fragments;
+        const std::uint64_t begin = host_tsc();
         const translator::Translator::Result found = translator_.get(views_, context_id_, vcpu_.eip, single);
+        if (cache.counters().fragments != translated) counters_.translation_cycles += host_tsc() - begin;
         switch (found.status) {
         case PlanStatus::outside_segment: return GuestFault::with_code(vector::kGeneralProtection, 0);
         case PlanStatus::not_fetchable:

@@ -37,6 +37,7 @@ struct MonitorCounters {
     std::uint64_t exits_link, exits_indirect, exits_callout, exits_fault, exits_step, kicks, roll_forward_steps;
     std::uint64_t segment_loads, traps, emulated, injected_faults, injected_interrupts, halts, hidden_faults;
     std::uint64_t traps_by_vector[32];
+    std::uint64_t translation_cycles; ///< TSC cycles spent on code that was not in the translation cache
 };
 
 /// The monitor of one virtual CPU: runs the guest until the machine stops.

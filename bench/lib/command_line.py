@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 The RingOne authors
+"""bench/run's options, and the interleaved rounds."""
+import argparse
+import pathlib
+import sys
+
+import machine
+import peers
+import report
+import statistics_of_runs as figures
+
+QUICK_ROUNDS, FULL_ROUNDS = 3, 9
+
+
+def arguments(words):
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(prog="bench/run", description=__import__("__main__").__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer samples and rounds")
+    parser.add_argument("--against", default="native,ringone,tcg", metavar="PEER,PEER", help="default: %(default)s")
+    parser.add_argument("--items", metavar="NAME,NAME", help="only these items")
+    parser.add_argument("--without", action="append", default=[], metavar="OPTION",
+                        help="one more column: ringone with this optimization off; may be repeated")
+    parser.add_argument("--rounds", type=int, help="how often every peer runs")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="writes all figures to a file")
+    parser.add_argument("--build", type=pathlib.Path, default=peers.default_build(), metavar="DIRECTORY")
+    return parser.parse_args(words)
+
+
+def measure(chosen, words, rounds):
+    """Runs every peer once a round, each round beginning with another one."""
+    results = {peer.name: [] for peer in chosen}
+    for number in range(rounds):
+        shift = number % len(chosen)
+        for peer in chosen[shift:] + chosen[:shift]:
+            if sys.stderr.isatty():
+                print(f"\rround {number + 1} of {rounds}: {peer.name:<40}", end="", file=sys.stderr, flush=True)
+            results[peer.name].append(peer.run(words))
+    if sys.stderr.isatty():
+        print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
+    return results
+
+
+def main(words):
+    """0: measured. 1: the peers disagree on a result. 2: an option, or a peer that does not run."""
+    options = arguments(words)
+    unknown = [name for name in options.against.split(",") if name not in peers.MAKERS]
+    if unknown:
+        print(f"bench/run: no such peer: {unknown[0]} (there are {', '.join(peers.MAKERS)})", file=sys.stderr)
+        return 2
+    payload_words = ["quick"] if options.quick else []
+    if options.items:
+        payload_words.append(f"items={options.items}")
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else FULL_ROUNDS)
+    where = machine.describe()
+    try:
+        chosen = [peers.MAKERS[name](options.build) for name in options.against.split(",")]
+        chosen += [peers.ringone(options.build, [option]) for option in options.without]
+        results = measure(chosen, payload_words, rounds)
+    except peers.PeerError as error:
+        print(f"bench/run: {error}", file=sys.stderr)
+        return 2
+    wrong = figures.disagreements(results)
+    for name, by_peer in wrong:
+        seen = ", ".join(f"{peer} {sorted(map(hex, sums))}" for peer, sums in by_peer.items())
+        print(f"bench/run: {name}: the peers disagree: {seen}", file=sys.stderr)
+    for line in (*report.heading(where, results, rounds), *report.table(results)):
+        print(line)
+    if options.json:
+        options.json.write_text(report.document(where, results) + "\n", encoding="ascii")
+    return 1 if wrong else 0
