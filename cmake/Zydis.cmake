@@ -8,6 +8,8 @@ if(NOT EXISTS ${ZYDIS_SOURCE}/src/Decoder.c)
     message(FATAL_ERROR "Zydis's source is missing: run scripts/setup first")
 endif()
 
+set(ZYDIS_LIBC ${CMAKE_SOURCE_DIR}/cmake/zydis_libc.h)
+
 set(ZYDIS_CORE Decoder DecoderData Encoder EncoderData MetaInfo Mnemonic Register Segment SharedData String Utils Zydis)
 list(TRANSFORM ZYDIS_CORE PREPEND ${ZYDIS_SOURCE}/src/)
 list(TRANSFORM ZYDIS_CORE APPEND .c)
@@ -23,12 +25,12 @@ endfunction()
 
 add_library(ringone_zydis STATIC ${ZYDIS_CORE} ${ZYDIS_FORMATTER})
 ringone_zydis(ringone_zydis)
-target_compile_options(ringone_zydis PRIVATE -O2 ${RINGONE_HOSTED_CORE_FLAGS})
+target_compile_options(ringone_zydis PRIVATE -O2 ${RINGONE_HOSTED_CORE_FLAGS} "SHELL:-include ${ZYDIS_LIBC}")
 target_link_libraries(ringone_zydis PUBLIC ringone_core_memory)
 
 add_library(ringone_zydis_ring0 STATIC ${ZYDIS_CORE})
 ringone_zydis(ringone_zydis_ring0)
 target_compile_definitions(ringone_zydis_ring0 PUBLIC ZYDIS_DISABLE_FORMATTER)
-target_compile_options(ringone_zydis_ring0 PRIVATE ${RINGONE_RING0_FLAGS})
+target_compile_options(ringone_zydis_ring0 PRIVATE ${RINGONE_RING0_FLAGS} "SHELL:-include ${ZYDIS_LIBC}")
 set_target_properties(ringone_zydis_ring0 PROPERTIES POSITION_INDEPENDENT_CODE OFF)
 set_property(GLOBAL APPEND PROPERTY RINGONE_RING0_LIBRARIES ringone_zydis_ring0)
