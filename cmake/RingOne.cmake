@@ -13,7 +13,8 @@ set(RINGONE_RING0_FLAGS ${RINGONE_CORE_FLAGS} -ffreestanding -mno-red-zone -fno-
     -fno-asynchronous-unwind-tables -fcf-protection=none -O2)
 
 if(RINGONE_SANITIZE)
-    set(RINGONE_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+    # The vptr check wants RTTI, which the core does without.
+    set(RINGONE_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined)
     add_link_options(-fsanitize=address,undefined)
 endif()
 
@@ -51,7 +52,36 @@ function(ringone_core_library name)
     set_property(GLOBAL APPEND PROPERTY RINGONE_RING0_LIBRARIES ${name}_ring0)
 endfunction()
 
-# ringone_add_test(NAME SOURCES ... [LIBS ...]): a GoogleTest program, one ctest entry.
+# ringone_reaches(OUT LIBRARY NAME...): whether one of the names is LIBRARY or links it.
+function(ringone_reaches out library)
+    set(${out} FALSE PARENT_SCOPE)
+    foreach(name ${ARGN})
+        set(found FALSE)
+        if(name STREQUAL library)
+            set(found TRUE)
+        elseif(TARGET ${name})
+            get_target_property(links ${name} INTERFACE_LINK_LIBRARIES)
+            if(links)
+                string(REGEX REPLACE "\\$<LINK_ONLY:([^>]*)>" "\\1" links "${links}")
+                ringone_reaches(found ${library} ${links})
+            endif()
+        endif()
+        if(found)
+            set(${out} TRUE PARENT_SCOPE)
+        endif()
+    endforeach()
+endfunction()
+
+# Marks a test that runs guests in this host's process world. Their linear space is the low 4 GiB, where ASan has its
+# shadow memory (from 0x7fff8000 on): the sanitized build shows such tests as disabled.
+function(ringone_process_world_test name)
+    set_property(TEST ${name} APPEND PROPERTY LABELS process-world)
+    if(RINGONE_SANITIZE)
+        set_property(TEST ${name} PROPERTY DISABLED TRUE)
+    endif()
+endfunction()
+
+# ringone_add_test(NAME SOURCES ... [LIBS ...] [TIMEOUT SECONDS]): a GoogleTest program, one ctest entry.
 function(ringone_add_test name)
     cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
     find_package(GTest REQUIRED)
@@ -63,6 +93,10 @@ function(ringone_add_test name)
         set(arg_TIMEOUT 600)
     endif()
     set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT})
+    ringone_reaches(in_process_world ringone_world_process ${arg_LIBS})
+    if(in_process_world)
+        ringone_process_world_test(${name})
+    endif()
 endfunction()
 
 # ringone_add_guest(NAME FILE): a multiboot image build/<preset>/guests/NAME.elf from a nasm source.
