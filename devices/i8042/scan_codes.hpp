@@ -43,9 +43,9 @@ inline constexpr std::uint8_t kSet1SysRq = 0x54;
     if (set1 == kSet1SysRq) {
         return kSet2SysRq;
     }
-    for (std::uint8_t set2 = 1; set2 < kSet2ToSet1.size(); ++set2) {
+    for (std::size_t set2 = 1; set2 < kSet2ToSet1.size(); ++set2) {
         if (kSet2ToSet1[set2] == set1) {
-            return set2;
+            return static_cast<std::uint8_t>(set2);
         }
     }
     return 0;

@@ -4,6 +4,15 @@
 # To be sourced. apt with lists, status and cache of its own: the host's apt configuration and architectures stay as
 # they are, and no root is needed. The host's mirror and its Acquire settings (proxies, retries) are taken over.
 
+# need_space DIR MEBIBYTES: says so and fails where a folder's file system has less room (apt itself can hang then).
+need_space() {
+    local free
+    free=$(df --output=avail -m "$1" | tail -n 1 | tr -d ' ')
+    [ "$free" -ge "$2" ] && return 0
+    echo "${0##*/}: $1 is on a file system with $free MiB free, and $2 MiB are needed" >&2
+    return 1
+}
+
 # private_apt_configure DIR deb|deb-src ARCHITECTURE: makes APT_CONFIG for the apt-get and apt-cache calls that follow.
 private_apt_configure() {
     local dir=$1 kind=$2 architecture=$3 keyring=/usr/share/keyrings/debian-archive-keyring.gpg option=
