@@ -27,15 +27,22 @@ def arguments(words):
     return parser.parse_args(words)
 
 
-def measure(chosen, words, rounds):
-    """Runs every peer once a round, each round beginning with another one."""
-    results = {peer.name: [] for peer in chosen}
+def item_names(peer, words):
+    """The items that the words choose, from one run that also warms the machine up."""
+    return list(peer.run([*words, "samples=1"]).items)
+
+
+def measure(chosen, words, names, rounds):
+    """Runs every item in every peer, once a round, peer after peer, each round beginning with another one. The peers'
+    turns at one item are a fraction of a second apart: a machine's speed wanders, its ratios stay."""
+    results = {peer.name: [peers.RunResult({}, {}, 0.0) for _ in range(rounds)] for peer in chosen}
     for number in range(rounds):
         shift = number % len(chosen)
-        for peer in chosen[shift:] + chosen[:shift]:
+        for name in names:
             if sys.stderr.isatty():
-                print(f"\rround {number + 1} of {rounds}: {peer.name:<40}", end="", file=sys.stderr, flush=True)
-            results[peer.name].append(peer.run(words))
+                print(f"\rround {number + 1} of {rounds}: {name:<40}", end="", file=sys.stderr, flush=True)
+            for peer in chosen[shift:] + chosen[:shift]:
+                results[peer.name][number].add(peer.run([*words, f"items={name}"]))
     if sys.stderr.isatty():
         print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
     return results
@@ -56,7 +63,9 @@ def main(words):
     try:
         chosen = [peers.MAKERS[name](options.build) for name in options.against.split(",")]
         chosen += [peers.ringone(options.build, [option]) for option in options.without]
-        results = measure(chosen, payload_words, rounds)
+        names = item_names(chosen[0], payload_words)
+        payload_words = [word for word in payload_words if not word.startswith("items=")]
+        results = measure(chosen, payload_words, names, rounds)
     except peers.PeerError as error:
         print(f"bench/run: {error}", file=sys.stderr)
         return 2

@@ -29,11 +29,17 @@ class ItemResult:
 
 @dataclasses.dataclass
 class RunResult:
-    """One run of the payload."""
+    """One run of the payload, or one round of runs: counters by item."""
 
     items: dict
     counters: dict
     wall_seconds: float
+
+    def add(self, other):
+        """Takes in a run of other items."""
+        self.items.update(other.items)
+        self.counters.update(other.counters)
+        self.wall_seconds += other.wall_seconds
 
 
 @dataclasses.dataclass
@@ -75,7 +81,8 @@ def parse(name, text):
             units, checksum, *samples = (int(word, 16) for word in words[3:])
             items[words[1]] = ItemResult(words[2], units, checksum, samples)
         elif words[:1] == ["counters"]:
-            counters = json.loads(line[len("counters "):])
+            counted = json.loads(line[len("counters "):])
+            counters = dict.fromkeys(items, counted)
         elif words == ["done"]:
             finished = True
     if not finished or not items:

@@ -60,9 +60,10 @@ def cold_code(results):
 
 
 def translation_cycles(runs):
-    """The monitor's own figure, from the best run; None where a peer counts nothing."""
-    counted = [run.counters["translation_cycles"] / run.counters["guest_instructions"]
-               for run in runs if run.counters.get("guest_instructions")]
+    """The monitor's own figure, from the best run of cold code; None where a peer counts nothing."""
+    counted = [counters["translation_cycles"] / counters["guest_instructions"] for run in runs
+               for name, counters in run.counters.items()
+               if run.items[name].group == TRANSLATION_GROUP and counters["guest_instructions"]]
     return min(counted) if counted else None
 
 
@@ -74,7 +75,7 @@ def heading(machine, results, rounds):
         median, worst = figures.noise(runs)
         yield (f"noise     {peer}: minima of {rounds} rounds lie {median * 100:.1f} % apart (median item), "
                f"{worst * 100:.1f} % (worst)")
-    yield "ratios    a peer's least cycles over native's least; in brackets the least and greatest of single rounds"
+    yield "ratios    the median over the rounds of a peer's least cycles over native's; in brackets the middle half"
     yield ""
 
 

@@ -10,7 +10,7 @@ BASE = "native"
 
 @dataclasses.dataclass
 class Ratio:
-    """A peer's best time over native's best; `low` and `high` are the same within single rounds."""
+    """The median of the ratios within single rounds, and the quartiles around it."""
 
     value: float
     low: float
@@ -23,9 +23,13 @@ def best(runs, item):
 
 
 def ratio(base_runs, peer_runs, item):
-    """Peer over base. Rounds pair up: run i of one was next to run i of the other."""
-    single = [min(p.items[item].samples) / min(b.items[item].samples) for b, p in zip(base_runs, peer_runs)]
-    return Ratio(best(peer_runs, item) / best(base_runs, item), min(single), max(single))
+    """Peer over base. Rounds pair up: run i of one was next to run i of the other, at the same speed of the machine
+    more often than not. A median of pairs keeps to that; best over best would compare two lucky moments."""
+    single = sorted(min(p.items[item].samples) / min(b.items[item].samples) for b, p in zip(base_runs, peer_runs))
+    if len(single) == 1:
+        return Ratio(single[0], single[0], single[0])
+    low, middle, high = statistics.quantiles(single, n=4, method="inclusive")
+    return Ratio(middle, low, high)
 
 
 def geometric_mean(values):
