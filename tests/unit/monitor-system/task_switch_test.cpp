@@ -30,13 +30,13 @@ struct TaskSwitching : Machine {
         EXPECT_NE(vcpu.cr0 & cr0::kTs, 0U);
         EXPECT_EQ(vcpu.eip, 0x11000U);
         for (unsigned i = 0; i < 8; ++i)
-            if (i != kEsp) EXPECT_EQ(vcpu.gpr[i], 0x2000 + i);
+            if (i != kEsp) { EXPECT_EQ(vcpu.gpr[i], 0x2000 + i); }
     }
     void expect_saved(std::uint32_t eip, std::uint32_t flags) {
         EXPECT_EQ(memory.get<std::uint32_t>(kTss + 0x20), eip);
         EXPECT_EQ(memory.get<std::uint32_t>(kTss + 0x24), flags);
         for (unsigned i = 0; i < 8; ++i)
-            if (i != kEsp) EXPECT_EQ(memory.get<std::uint32_t>(kTss + 0x28 + 4 * i), 0x1000 + i);
+            if (i != kEsp) { EXPECT_EQ(memory.get<std::uint32_t>(kTss + 0x28 + 4 * i), 0x1000 + i); }
         EXPECT_EQ(memory.get<std::uint32_t>(kTss + 0x38), kStack0);
         EXPECT_EQ(memory.get<std::uint16_t>(kTss + 0x4C), kCode0);
         EXPECT_EQ(memory.get<std::uint16_t>(kTss + 0x54), kData0);
@@ -74,7 +74,7 @@ TEST_F(TaskSwitching, CallAndReturn) {
     EXPECT_EQ(vcpu.eflags, 0x202U);
     EXPECT_EQ(vcpu.gpr[kEsp], kStack0);
     for (unsigned i = 0; i < 8; ++i)
-        if (i != kEsp) EXPECT_EQ(vcpu.gpr[i], 0x1000 + i);
+        if (i != kEsp) { EXPECT_EQ(vcpu.gpr[i], 0x1000 + i); }
     EXPECT_EQ(access_byte(kOtherTssSel) & 0xF, 9);
     EXPECT_EQ(access_byte(kTssSel) & 0xF, 11);
     EXPECT_EQ(memory.get<std::uint32_t>(kOtherTss + 0x24) & 0x4000, 0U) << "NT clear in the task left by IRET";
