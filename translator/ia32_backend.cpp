@@ -274,6 +274,7 @@ struct Emission {
     /// Returns whether control may fall off the block's end to `next`, an exit yet to be written.
     bool terminal() {
         const Terminal& t = plan.terminal;
+        if (t.kind == TerminalKind::fall_through) return true;
         mark_boundary(t.eip, t.interruptible, starts_undoable(t.kind) ? unsigned{Flags::undoable} : 0U);
         switch (t.kind) {
         case TerminalKind::jump: link_jump(t.target, t.eip); return false;
@@ -315,7 +316,7 @@ struct Emission {
             w.store_gs_immediate(offsetof(GsArea, exit_eip), t.eip);
             w.jump(cache.exit_gate());
             return false;
-        case TerminalKind::fall_through: return true;
+        case TerminalKind::fall_through: break; // nothing to emit
         case TerminalKind::step:
             w.store_gs_immediate(offsetof(GsArea, exit_info), static_cast<std::uint32_t>(ExitKind::step));
             w.store_gs_immediate(offsetof(GsArea, exit_eip), t.next);

@@ -117,6 +117,7 @@ public:
     struct FetchResult {
         Fetched status;
         std::uint32_t fault_linear = 0; ///< for not_fetchable
+        std::uint32_t bytes = 0;        ///< for invalid, too_long: how many the verdict may depend on
     };
     /// Fetches and decodes one instruction.
     [[nodiscard]] FetchResult fetch(CodeSource& source, const CodeContext& context, std::uint32_t eip,

@@ -141,8 +141,8 @@ Planner::FetchResult Planner::fetch(CodeSource& source, const CodeContext& conte
     out.eip = eip;
     switch (decoder_.decode(context.code_size, std::span(bytes).first(inside), eip, out)) {
     case DecodeStatus::ok: return {Fetched::ok};
-    case DecodeStatus::invalid: return {Fetched::invalid};
-    case DecodeStatus::too_long: return {Fetched::too_long};
+    case DecodeStatus::invalid: return {Fetched::invalid, 0, std::min(inside, kMaxInstructionLength)};
+    case DecodeStatus::too_long: return {Fetched::too_long, 0, kMaxInstructionLength};
     case DecodeStatus::truncated: break;
     }
     if (inside == room) return {Fetched::outside_segment};
@@ -279,7 +279,7 @@ PlanResult Planner::plan(CodeSource& source, const CodeContext& context, std::ui
             out.terminal.kind = TerminalKind::fault;
             out.terminal.vector = fetched.status == Fetched::invalid ? kVectorUndefined : std::uint8_t{13};
             out.terminal.eip = out.terminal.next = at;
-            out.length = std::min(kMaxInstructionLength, kPageSize - (context.cs_base + at) % kPageSize);
+            out.length = fetched.bytes;
             return {PlanStatus::ok};
         }
         const bool crosses = ((context.cs_base + at) ^ (context.cs_base + instruction.next_eip() - 1)) >= kPageSize;
