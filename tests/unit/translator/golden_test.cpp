@@ -64,7 +64,7 @@ const Case kCases[] = {
     {"callout_sti_last", "An STI that ends its block cannot hold interrupts off: the monitor does it.",
      {0x43, 0xFB, 0xF4}},
     {"fault_undefined", "UD2: the guest faults.", {0x43, 0x0F, 0x0B}},
-    {"fault_invalid", "No such encoding: a block of its own.", {0x43, 0x0F, 0xFF, 0xFF, 0xFF, 0xFF}},
+    {"fault_invalid", "No such encoding: a block of its own.", {0x43, 0x0F, 0x04, 0x90, 0x90, 0x90}},
     {"fault_no_device", "x87 with CR0.TS.", {0x43, 0xD9, 0xE8}, [](CodeContext& c) { c.task_switched = true; }},
     {"jump", "JMP rel: an exit, not chained yet.", {0x43, 0xE9, 0x00, 0x10, 0x00, 0x00}},
     {"jump_chained", "The same, chained to itself.", {0x43, 0xEB, 0xFD}, {}, {}, false,
