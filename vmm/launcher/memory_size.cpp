@@ -58,8 +58,8 @@ std::uint32_t checked_zone_limit(std::uint64_t zone_bytes) {
 }
 
 std::string linux_command_line(std::string command_line, std::uint32_t zone_limit) {
-    if (zone_limit >= vmm::kDefaultZoneLimit || command_line.find("reservetop=") != std::string::npos)
-        return command_line;
+    const bool said = (' ' + command_line).find(" reservetop=") != std::string::npos;
+    if (zone_limit >= vmm::kDefaultZoneLimit || said) return command_line;
     if (!command_line.empty()) command_line += ' ';
     return command_line + fmt::format("reservetop={:#x}", 4 * kGiB - zone_limit);
 }
