@@ -15,7 +15,7 @@ struct HardwareSpace {
     friend constexpr bool operator==(HardwareSpace, HardwareSpace) = default;
 };
 
-/// For unmap and protect: the same pages in all spaces.
+/// For unmap: the same pages in all spaces.
 inline constexpr HardwareSpace kEverySpace{0xFFFFFFFF};
 
 /// What enforces the shadow mappings: host mmap windows, or page tables.
@@ -23,7 +23,8 @@ inline constexpr HardwareSpace kEverySpace{0xFFFFFFFF};
 /// * map(): maps contiguous RAM pages over whatever is there. False when the host has no room; the run is then
 ///   unmapped or as before, and the call is made again after evictions.
 /// * unmap(): the run may contain pages that are not mapped.
-/// * protect(): of pages that are mapped with the same RAM; in kEverySpace, of those that are.
+/// * protect(): never of kEverySpace. Pages that are not mapped stay so; with one linear space there are none in the
+///   run.
 /// * activate(): the space the guest runs in from now on. Not called where there is only one.
 ///
 /// kLinearSpaces: 1 where all guest address spaces share one linear space (process world); more where each cached

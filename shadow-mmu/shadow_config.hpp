@@ -15,8 +15,9 @@ struct ShadowConfig {
     std::uint32_t spaces = 64;                    ///< guest address spaces kept, at least 2
     std::uint32_t regions = 2048;                 ///< 2 MiB regions kept over all spaces, at least 16, below 65535
     std::uint32_t max_run_pages = 16384;          ///< of one fill, at least 1; a region of a large page goes in whole
-    std::uint32_t max_runs = 24576;               ///< mapped runs in a single linear space; a host needs up to
-                                                  ///< 2 VMAs each: keep it well below half of vm.max_map_count
+    std::uint32_t max_runs = 24576;               ///< mapped runs in a single linear space, never exceeded; at least
+                                                  ///< 16; a host needs up to 2 VMAs each, and vm.max_map_count is its
+                                                  ///< limit
     std::uint32_t eager_runs = 0;                 ///< recently filled runs mapped at a space switch, before any fault
     bool keep_spaces = true;                      ///< false: drop all non-global mappings at a CR3 load
     bool fill_neighbours = true;                  ///< false: one page a fill, where it is a small one

@@ -50,7 +50,8 @@ public:
     ShadowMmu(const ShadowMmu&) = delete;
     ShadowMmu& operator=(const ShadowMmu&) = delete;
 
-    /// Tells what an access that trapped comes to, and maps what it needs (and neighbours).
+    /// Tells what an access that trapped comes to, and maps what it needs (and neighbours). After `mapped` the
+    /// hardware allows the access.
     [[nodiscard]] FaultResult on_fault(GuestVirtual linear, Access access);
 
     /// Translates one access that the monitor makes for the guest; sets A and D. Maps nothing, looks at no trace.
@@ -109,12 +110,18 @@ private:
         LinearRun run_{};
     };
 
-    /// Pages of one space to be mapped, joined to runs of contiguous RAM and one protection.
+    /// Pages of one space to be mapped: contiguous RAM, one protection.
     struct MapRun {
         LinearRun linear{};
         RamPage ram;
         Protection protection{};
         bool live = false; ///< mapped already, with another protection
+
+        [[nodiscard]] std::uint32_t end() const { return linear.first.number + linear.pages; }
+        [[nodiscard]] bool joins(const MapRun& next) const {
+            return linear.pages != 0 && next.linear.first.number == end() &&
+                   next.ram.number == ram.number + linear.pages && next.protection == protection && next.live == live;
+        }
     };
 
     // shadow_mmu_fill.hpp
@@ -130,8 +137,11 @@ private:
     void set_large(Region& region, const Translation& translation);
     [[nodiscard]] Region* prepare_region(SpaceId space, std::uint32_t index, const Translation& translation, bool evict);
     void put(Region& region, std::uint32_t slot, ShadowEntry entry);
-    [[nodiscard]] bool emit(SpaceId space, LinearPage first, LinearPage last);
-    [[nodiscard]] bool finish_run(SpaceId space, MapRun& pending);
+    [[nodiscard]] std::optional<MapRun> needed(SpaceId space, LinearPage page);
+    [[nodiscard]] bool emit(SpaceId space, LinearPage first, LinearPage last, LinearPage page);
+    void emit_optional(SpaceId space, LinearPage first, std::uint32_t end);
+    [[nodiscard]] bool map_run(SpaceId space, MapRun run, bool must);
+    void record_run(LinearPage page);
     void record_fill(SpaceId space, LinearPage page);
     [[nodiscard]] Protection allowed(ShadowEntry entry) const;
     [[nodiscard]] bool visible(ShadowEntry entry, LinearPage page) const;
@@ -151,7 +161,9 @@ private:
     void drop_region(Region& region, Sweep& sweep);
     void drop_space(SpaceId space);
     void drop_if_present(SpaceId space, LinearPage page);
+    void drop_translation(LinearPage page);
     [[nodiscard]] bool evict_region(SpaceId keep);
+    [[nodiscard]] bool has_room() const;
     void make_room();
     void evict_oldest_run();
     void unmap_everything();
@@ -172,8 +184,9 @@ private:
     SpaceId current_ = 0;
     bool user_view_ = false;
     std::uint64_t switches_ = 0;
-    std::uint32_t run_bound_ = 0; ///< the mapped runs of a single linear space are no more than this
-    std::uint32_t* fill_ring_ = nullptr; ///< linear pages of past fills, oldest first
+    std::uint32_t run_bound_ = 0; ///< the mapped runs of a single linear space are no more than this, nor this
+                                  ///< more than max_runs
+    std::uint32_t* fill_ring_ = nullptr; ///< a linear page of each run mapped, oldest first
     std::uint32_t fill_first_ = 0;
     std::uint32_t fill_count_ = 0;
     Flush owed_{};

@@ -38,6 +38,7 @@ bool ShadowMmu<Memory, Backend>::load_control(const ControlRegisters& registers,
         pdptes_ = next.pdptes;
     }
     ++counters_.cr3_loads;
+    make_room();
     if (!next.same_rules(context_)) drop_all();
     const bool keeps_global = next.global_pages && context_.global_pages && !change.flush_global;
     context_ = next;
@@ -53,17 +54,8 @@ bool ShadowMmu<Memory, Backend>::load_control(const ControlRegisters& registers,
 template <PhysicalMemory Memory, Hardware Backend>
 void ShadowMmu<Memory, Backend>::invlpg(GuestVirtual linear) {
     ++counters_.invlpgs;
-    const std::uint32_t index = linear.page().number >> kRegionShift;
-    const bool spans_two = context_.mode == PagingMode::two_level; // a 4 MiB page is two regions
-    for (const SpaceId space : {kGlobalSpace, current_}) {
-        Sweep sweep(*this, space);
-        for (const std::uint32_t at : {index & ~1U, index | 1U}) {
-            Region* const region = store_.find(space, at);
-            if (region == nullptr || (at != index && !spans_two)) continue;
-            if (region->large && context_.mode != PagingMode::none) drop_region(*region, sweep);
-            else if (at == index) drop_page(*region, linear.page().number & (kRegionPages - 1), sweep);
-        }
-    }
+    make_room();
+    drop_translation(linear.page());
 }
 
 template <PhysicalMemory Memory, Hardware Backend>
@@ -81,6 +73,7 @@ void ShadowMmu<Memory, Backend>::set_privilege(bool user) {
     if constexpr (!Backend::kEnforcesUser) {
         if (!user || store_.exposed_pages() == 0) return;
         ++counters_.hide_sweeps;
+        make_room();
         hide_supervisor_pages(kGlobalSpace);
         hide_supervisor_pages(current_);
     }
@@ -117,17 +110,24 @@ bool ShadowMmu<Memory, Backend>::protect_page(RamPage ram, Trace reason) {
     case Trace::page_table: ++counters_.protects_table; break;
     case Trace::rom: ++counters_.protects_rom; break;
     }
+    make_room();
     store_.for_each_mapping(ram, [&](Region& region, std::uint32_t slot) {
         const ShadowEntry entry = region.entries[slot];
         if (!region.live.has(slot) || !entry.has(ShadowEntry::kMappedWrite)) return;
         const LinearRun run{region.page(slot), 1};
-        hardware_.protect(hardware_space(region.space), run, allowed(entry));
-        store_.set_live(region, slot, false);
-        owe(region.space, run);
-        run_bound_ += kRunsOfOneUpdate;
-        ++counters_.runs_protected;
+        if (!has_room()) {
+            unmap_everything();
+        } else if (!kSingleSpace && region.space == kGlobalSpace) {
+            store_.clear_live(region, slot); // other spaces may have a page of their own there
+            unmap(kGlobalSpace, run);
+        } else {
+            hardware_.protect(hardware_space(region.space), run, allowed(entry));
+            store_.set_live(region, slot, false);
+            owe(region.space, run);
+            run_bound_ += kRunsOfOneUpdate;
+            ++counters_.runs_protected;
+        }
     });
-    make_room();
     return true;
 }
 
@@ -152,6 +152,10 @@ HardwareSpace ShadowMmu<Memory, Backend>::hardware_space(SpaceId space) const {
 
 template <PhysicalMemory Memory, Hardware Backend>
 void ShadowMmu<Memory, Backend>::unmap(SpaceId space, LinearRun run) {
+    if (!has_room()) {
+        unmap_everything();
+        return;
+    }
     hardware_.unmap(hardware_space(space), run);
     owe(space, run);
     run_bound_ += kRunsOfOneUpdate;

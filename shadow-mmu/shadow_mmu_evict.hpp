@@ -87,15 +87,39 @@ bool ShadowMmu<Memory, Backend>::evict_region(SpaceId keep) {
     return true;
 }
 
-/// Called before an update: afterwards a single linear space has room for a few more runs.
+/// What INVLPG and a page fault drop: the page, and all of a large page that it lies in.
+template <PhysicalMemory Memory, Hardware Backend>
+void ShadowMmu<Memory, Backend>::drop_translation(LinearPage page) {
+    const std::uint32_t index = page.number >> kRegionShift;
+    const bool spans_two = context_.mode == PagingMode::two_level; // a 4 MiB page is two regions
+    for (const SpaceId space : {kGlobalSpace, current_}) {
+        Sweep sweep(*this, space);
+        for (const std::uint32_t at : {index & ~1U, index | 1U}) {
+            Region* const region = store_.find(space, at);
+            if (region == nullptr || (at != index && !spans_two)) continue;
+            if (region->large && context_.mode != PagingMode::none) drop_region(*region, sweep);
+            else if (at == index) drop_page(*region, page.number & (kRegionPages - 1), sweep);
+        }
+    }
+}
+
+/// May one more update be made without a chance of more runs than allowed?
+template <PhysicalMemory Memory, Hardware Backend>
+bool ShadowMmu<Memory, Backend>::has_room() const {
+    return !kSingleSpace || run_bound_ + kRunsOfOneUpdate <= config_.max_runs;
+}
+
+/// Called where nothing is under way: afterwards a single linear space has room for what an operation usually needs.
+/// One that needs more (it breaks up a long run) unmaps everything.
 template <PhysicalMemory Memory, Hardware Backend>
 void ShadowMmu<Memory, Backend>::make_room() {
     if constexpr (kSingleSpace) {
-        if (run_bound_ + kRunsOfOneUpdate <= config_.max_runs) return;
+        const std::uint32_t spare = config_.max_runs / 4;
+        if (run_bound_ + spare <= config_.max_runs) return;
         run_bound_ = count_runs();
-        // Well below the limit, so that the count is not made again at once.
-        const std::uint32_t target = config_.max_runs - config_.max_runs / 4;
-        while (run_bound_ > target) evict_oldest_run();
+        if (run_bound_ + spare <= config_.max_runs) return;
+        // Well below, so that the count is not made again at once.
+        while (run_bound_ > config_.max_runs / 2) evict_oldest_run();
     }
 }
 
@@ -134,8 +158,10 @@ void ShadowMmu<Memory, Backend>::evict_oldest_run() {
             if (region != nullptr) store_.clear_live(*region, page & (kRegionPages - 1));
         }
     }
-    unmap(current_, {first, last.number - first.number + 1});
-    run_bound_ -= kRunsOfOneUpdate + 1; // a whole run went
+    const LinearRun run{first, last.number - first.number + 1};
+    hardware_.unmap(hardware_space(current_), run);
+    owe(current_, run);
+    --run_bound_; // a whole run went
     ++counters_.runs_evicted;
 }
 

@@ -18,8 +18,8 @@ FaultResult ShadowMmu<Memory, Backend>::on_fault(GuestVirtual linear, Access acc
     if (walked.faulted) {
         ++counters_.injected_faults;
         // As on the CPU, the fault drops what the TLB had for the page (SDM Vol. 3 section 4.10.4.1).
-        drop_if_present(kGlobalSpace, page);
-        drop_if_present(current_, page);
+        make_room();
+        drop_translation(page);
         return {.kind = Kind::guest_fault, .error_code = walked.error_code, .physical = {}};
     }
     FaultResult result{.physical = walked.physical(linear)};
@@ -93,8 +93,10 @@ bool ShadowMmu<Memory, Backend>::fill(LinearPage page, const Translation& transl
     ++counters_.fills;
     make_room();
     const SpaceId space = translation.global && context_.global_pages ? kGlobalSpace : current_;
-    record_fill(space, page);
-    return translation.large ? fill_large(space, page, translation, ram) : fill_small(space, page, translation, ram);
+    const bool done = translation.large ? fill_large(space, page, translation, ram)
+                                        : fill_small(space, page, translation, ram);
+    if (done) record_fill(space, page);
+    return done;
 }
 
 /// Is this what the shadow has, so that there is nothing to put in?
@@ -143,7 +145,7 @@ bool ShadowMmu<Memory, Backend>::fill_small(SpaceId space, LinearPage page, cons
     };
     while (last.number + 1 < base + kRegionPages && take({last.number + 1})) ++last.number;
     while (first.number > base && take({first.number - 1})) --first.number;
-    return emit(space, first, last);
+    return emit(space, first, last, page);
 }
 
 /// The large translation of the first page of a region, if there is one that is accessed.
@@ -195,7 +197,9 @@ bool ShadowMmu<Memory, Backend>::fill_large(SpaceId space, LinearPage page, cons
     if (region == nullptr) return false;
     if (kSingleSpace && filled(*region, page.number & (kRegionPages - 1),
                                ShadowEntry::make(ram, shadow_flags(translation)))) {
-        return emit(space, region->page(0), region->page(kRegionPages - 1)); // evicted, hidden, or traced no more
+        // Evicted, hidden, or traced no more.
+        drop_if_present(space == kGlobalSpace ? current_ : kGlobalSpace, page);
+        return emit(space, region->page(0), region->page(kRegionPages - 1), page);
     }
     const std::optional<Translation> start = large_at(index);
     if (!start) return false;
@@ -207,7 +211,7 @@ bool ShadowMmu<Memory, Backend>::fill_large(SpaceId space, LinearPage page, cons
     while (last - first + 1 < budget && last + 1 < end && large_neighbour(space, translation, page, last + 1)) ++last;
     while (last - first + 1 < budget && first > 0 && large_neighbour(space, translation, page, first - 1)) --first;
     return emit(space, {first << kRegionShift},
-                {std::min(((last + 1) << kRegionShift), config_.linear_limit) - 1});
+                {std::min(((last + 1) << kRegionShift), config_.linear_limit) - 1}, page);
 }
 
 /// The region, empty or with pages of the same kind. Null when none is free and `evict` is false.
@@ -245,50 +249,77 @@ void ShadowMmu<Memory, Backend>::put(Region& region, std::uint32_t slot, ShadowE
     store_.set(region, slot, entry);
 }
 
-/// Has the hardware map what the entries of the pages allow. False when it had no room.
+/// What the hardware has to be told of a page, if anything.
 template <PhysicalMemory Memory, Hardware Backend>
-bool ShadowMmu<Memory, Backend>::emit(SpaceId space, LinearPage first, LinearPage last) {
-    const SpaceId other_space = space == kGlobalSpace ? current_ : kGlobalSpace;
-    MapRun run{};
-    const Region* region = nullptr;
-    const Region* other = nullptr;
-    for (std::uint32_t number = first.number; number <= last.number; ++number) {
-        const std::uint32_t slot = number & (kRegionPages - 1);
-        if (number == first.number || slot == 0) {
-            region = store_.find(space, number >> kRegionShift);
-            other = store_.find(other_space, number >> kRegionShift);
-        }
-        const bool taken = other != nullptr && other->live.has(slot);
-        const bool wanted = region != nullptr && region->present.has(slot) && !taken &&
-                            visible(region->entries[slot], {number});
-        // With many linear spaces a global page that is live in one may still be missing in the current one.
-        const bool mapped = kSingleSpace && wanted && region->live.has(slot) &&
-                            region->entries[slot].has(ShadowEntry::kMappedWrite) ==
-                                allowed(region->entries[slot]).write;
-        if (mapped) ++counters_.pages_found_mapped;
-        if (!wanted || mapped) {
-            if (!finish_run(space, run)) return false;
-            continue;
-        }
-        const ShadowEntry entry = region->entries[slot];
-        const Protection protection = allowed(entry);
-        const bool live = kSingleSpace && region->live.has(slot);
-        const bool continues = run.linear.pages != 0 && entry.ram().number == run.ram.number + run.linear.pages &&
-                               protection == run.protection && live == run.live;
-        if (!continues) {
-            if (!finish_run(space, run)) return false;
-            run = {.linear = {{number}, 0}, .ram = entry.ram(), .protection = protection, .live = live};
-        }
-        ++run.linear.pages;
+auto ShadowMmu<Memory, Backend>::needed(SpaceId space, LinearPage page) -> std::optional<MapRun> {
+    const std::uint32_t index = page.number >> kRegionShift;
+    const std::uint32_t slot = page.number & (kRegionPages - 1);
+    const Region* const region = store_.find(space, index);
+    if (region == nullptr || !region->present.has(slot)) return {};
+    const Region* const other = store_.find(space == kGlobalSpace ? current_ : kGlobalSpace, index);
+    if (other != nullptr && other->live.has(slot)) return {};
+    const ShadowEntry entry = region->entries[slot];
+    if (!visible(entry, page)) return {};
+    const Protection protection = allowed(entry);
+    // With many linear spaces a global page that is live in one may still be missing in the current one.
+    const bool live = kSingleSpace && region->live.has(slot);
+    if (live && entry.has(ShadowEntry::kMappedWrite) == protection.write) {
+        ++counters_.pages_found_mapped;
+        return {};
     }
-    return finish_run(space, run);
+    return MapRun{.linear = {page, 1}, .ram = entry.ram(), .protection = protection, .live = live};
 }
 
+/// Has the hardware map what the entries of the pages allow: the run that `page` is in, and the others of the range
+/// as long as there is room. False when the hardware had none for `page`.
 template <PhysicalMemory Memory, Hardware Backend>
-bool ShadowMmu<Memory, Backend>::finish_run(SpaceId space, MapRun& pending) {
-    const MapRun run = pending;
-    pending = {};
+bool ShadowMmu<Memory, Backend>::emit(SpaceId space, LinearPage first, LinearPage last, LinearPage page) {
+    std::uint32_t low = page.number;
+    std::uint32_t high = page.number + 1;
+    if (std::optional<MapRun> run = needed(space, page)) {
+        for (; high <= last.number; ++high) {
+            const std::optional<MapRun> next = needed(space, {high});
+            if (!next || !run->joins(*next)) break;
+            ++run->linear.pages;
+        }
+        for (; low > first.number; --low) {
+            std::optional<MapRun> before = needed(space, {low - 1});
+            if (!before || !before->joins(*run)) break;
+            before->linear.pages += run->linear.pages;
+            run = before;
+        }
+        if (!map_run(space, *run, true)) return false;
+    }
+    emit_optional(space, first, low);
+    emit_optional(space, {high}, last.number + 1);
+    return true;
+}
+
+/// Maps the runs of [first, end) until the hardware, or the budget, has no room.
+template <PhysicalMemory Memory, Hardware Backend>
+void ShadowMmu<Memory, Backend>::emit_optional(SpaceId space, LinearPage first, std::uint32_t end) {
+    MapRun run{};
+    for (std::uint32_t number = first.number; number < end; ++number) {
+        const std::optional<MapRun> next = needed(space, {number});
+        if (next && run.joins(*next)) {
+            ++run.linear.pages;
+            continue;
+        }
+        if (!map_run(space, run, false)) return;
+        run = next ? *next : MapRun{};
+    }
+    (void)map_run(space, run, false);
+}
+
+/// False when there is no room; if it must be mapped, everything else goes first.
+template <PhysicalMemory Memory, Hardware Backend>
+bool ShadowMmu<Memory, Backend>::map_run(SpaceId space, MapRun run, bool must) {
     if (run.linear.pages == 0) return true;
+    if (!has_room()) {
+        if (!must) return false;
+        unmap_everything();
+        run.live = false;
+    }
     const HardwareSpace where = hardware_space(current_);
     if (run.live) {
         hardware_.protect(where, run.linear, run.protection);
@@ -296,22 +327,24 @@ bool ShadowMmu<Memory, Backend>::finish_run(SpaceId space, MapRun& pending) {
     } else {
         if (!hardware_.map(where, run.linear, run.ram, run.protection)) {
             ++counters_.map_failures;
+            if (!must) return false;
             unmap_everything();
             if (!hardware_.map(where, run.linear, run.ram, run.protection)) return false;
         }
         ++counters_.runs_mapped;
         counters_.pages_mapped += run.linear.pages;
+        record_run(run.linear.first);
     }
     run_bound_ += kRunsOfOneUpdate;
-    for (std::uint32_t i = 0; i < run.linear.pages; ++i) {
-        const std::uint32_t page = run.linear.first.number + i;
+    for (std::uint32_t page = run.linear.first.number; page < run.end(); ++page) {
         store_.set_live(*store_.find(space, page >> kRegionShift), page & (kRegionPages - 1), run.protection.write);
     }
     return true;
 }
 
+/// Remembers the run for its eviction.
 template <PhysicalMemory Memory, Hardware Backend>
-void ShadowMmu<Memory, Backend>::record_fill(SpaceId space, LinearPage page) {
+void ShadowMmu<Memory, Backend>::record_run(LinearPage page) {
     if constexpr (kSingleSpace) {
         if (fill_count_ == config_.max_runs) { // its run is older than any other: left to be evicted with the rest
             fill_first_ = (fill_first_ + 1) % config_.max_runs;
@@ -319,6 +352,13 @@ void ShadowMmu<Memory, Backend>::record_fill(SpaceId space, LinearPage page) {
         }
         fill_ring_[(fill_first_ + fill_count_) % config_.max_runs] = page.number;
         ++fill_count_;
+    }
+}
+
+/// Remembers the page for the next time that its space is entered.
+template <PhysicalMemory Memory, Hardware Backend>
+void ShadowMmu<Memory, Backend>::record_fill(SpaceId space, LinearPage page) {
+    if constexpr (kSingleSpace) {
         Space& owner = store_.space(space);
         const std::uint32_t known = std::min(owner.recent_count, Space::kRecent);
         if (std::find(owner.recent, owner.recent + known, page.number) != owner.recent + known) return;

@@ -133,9 +133,9 @@ void ShadowMmu<Memory, Backend>::map_recent(SpaceId id) {
         std::uint32_t last = slot;
         while (last + 1 < kRegionPages && joins(last)) ++last;
         while (first > 0 && joins(first - 1)) --first;
-        make_room();
+        if (!has_room()) return;
         ++counters_.eager_maps;
-        if (!emit(id, region->page(first), region->page(last))) return; // the host is full: lazily, then
+        if (!emit(id, region->page(first), region->page(last), page)) return; // the host is full: lazily, then
     }
 }
 

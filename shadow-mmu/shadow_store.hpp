@@ -56,11 +56,11 @@ struct PageSet {
     [[nodiscard]] bool has(std::uint32_t slot) const { return (words[slot / kWordBits] >> slot % kWordBits & 1U) != 0; }
     void add(std::uint32_t slot) { words[slot / kWordBits] |= 1ULL << slot % kWordBits; }
     void remove(std::uint32_t slot) { words[slot / kWordBits] &= ~(1ULL << slot % kWordBits); }
-    /// Calls each(slot), ascending; `each` may remove the slot it is given.
+    /// Calls each(slot), ascending; `each` may remove slots: those that it has not been given yet are left out then.
     template <typename Each>
     void for_each(Each each) const {
         for (std::uint32_t word = 0; word < kWords; ++word) {
-            for (std::uint64_t rest = words[word]; rest != 0; rest &= rest - 1) {
+            for (std::uint64_t rest = words[word]; rest != 0; rest &= (rest - 1) & words[word]) {
                 each(word * kWordBits + static_cast<std::uint32_t>(std::countr_zero(rest)));
             }
         }
