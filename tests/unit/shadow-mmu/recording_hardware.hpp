@@ -35,7 +35,10 @@ public:
 
     RecordingHardware(std::uint32_t linear_limit, std::uint32_t ram_pages)
         : linear_limit_(linear_limit), ram_pages_(ram_pages) {
-        for (auto& space : pages_) space.resize(linear_limit);
+        for (std::uint32_t i = 0; i < Spaces; ++i) {
+            pages_[i].resize(linear_limit);
+            mapped_[i].resize(linear_limit / kAreaPages + 1);
+        }
     }
 
     [[nodiscard]] bool map(HardwareSpace space, LinearRun run, RamPage ram, Protection protection) {
@@ -56,7 +59,11 @@ public:
         expect(run.pages != 0 && run.first.number + run.pages <= linear_limit_, "unmap beyond the limit");
         for (std::uint32_t i = 0; i < Spaces; ++i) {
             if (space != kEverySpace && space.number != i) continue;
-            for (std::uint32_t page = run.first.number; page < run.first.number + run.pages; ++page) set(i, page, {});
+            const std::uint32_t end = run.first.number + run.pages;
+            for (std::uint32_t page = run.first.number; page < end; ++page) {
+                if (mapped_[i][page / kAreaPages] == 0) page |= kAreaPages - 1; // none in this area
+                else set(i, page, {});
+            }
         }
     }
 
@@ -93,17 +100,7 @@ public:
     }
 
     /// Mapped runs as a host counts them.
-    [[nodiscard]] std::uint32_t runs(std::uint32_t space) const {
-        std::uint32_t count = 0;
-        const HardwarePage* before = nullptr;
-        for (const HardwarePage& page : pages_[space]) {
-            const bool joins = before != nullptr && before->mapped() && before->ram + 1 == page.ram &&
-                               before->protection == page.protection;
-            if (page.mapped() && !joins) ++count;
-            before = &page;
-        }
-        return count;
-    }
+    [[nodiscard]] std::uint32_t runs(std::uint32_t space) const { return runs_[space]; }
 
     HardwareCalls calls;
     std::uint32_t fail_one_in = 0; ///< map() fails so often at random; 0: never
@@ -113,16 +110,35 @@ public:
     std::string complaint;              ///< the first breach of the contract
 
 private:
+    static constexpr std::uint32_t kAreaPages = 512;
+
     void set(std::uint32_t space, std::uint32_t number, HardwarePage to) {
         HardwarePage& page = pages_[space][number];
         if (page == to) return;
         const bool wider = page.ram == to.ram && page.protection.write <= to.protection.write &&
                            page.protection.user <= to.protection.user && page.protection.execute <= to.protection.execute;
+        const std::uint32_t before = run_starts(space, number);
         if (space == active_) {
             changed.push_back(number);
             if (page.mapped() && !wider) stale.push_back(number);
         }
+        mapped_[space][number / kAreaPages] += to.mapped() ? 1U : 0U;
+        mapped_[space][number / kAreaPages] -= page.mapped() ? 1U : 0U;
         page = to;
+        runs_[space] += run_starts(space, number);
+        runs_[space] -= before;
+    }
+    /// How many of the page and the next one begin a run.
+    [[nodiscard]] std::uint32_t run_starts(std::uint32_t space, std::uint32_t number) const {
+        std::uint32_t count = begins_run(space, number) ? 1 : 0;
+        if (number + 1 < linear_limit_ && begins_run(space, number + 1)) ++count;
+        return count;
+    }
+    [[nodiscard]] bool begins_run(std::uint32_t space, std::uint32_t number) const {
+        const HardwarePage& page = pages_[space][number];
+        if (!page.mapped() || number == 0) return page.mapped();
+        const HardwarePage& before = pages_[space][number - 1];
+        return !before.mapped() || before.ram + 1 != page.ram || before.protection != page.protection;
     }
     void expect(bool holds, const char* what) {
         if (!holds && complaint.empty()) complaint = what;
@@ -135,6 +151,8 @@ private:
     std::uint32_t linear_limit_;
     std::uint32_t ram_pages_;
     std::array<std::vector<HardwarePage>, Spaces> pages_;
+    std::array<std::vector<std::uint32_t>, Spaces> mapped_; ///< how many pages of each area are
+    std::array<std::uint32_t, Spaces> runs_{};
     std::uint32_t active_ = 0;
     std::uint64_t random_ = 1;
 };

@@ -169,12 +169,14 @@ private:
     }
 
     void check_writes(const OracleResult& expected) {
-        if (memory_.changes.size() != expected.writes.size()) return fail("wrong number of A and D updates");
+        // Where one word is both entries of the walk, one update may do for both.
+        const bool one_word = expected.writes.size() == 2 && expected.writes[0].at == expected.writes[1].at;
+        const bool one_update = one_word && memory_.changes.size() == 1;
+        if (!one_update && memory_.changes.size() != expected.writes.size()) return fail("wrong number of A and D updates");
         for (std::size_t i = 0; i < expected.writes.size(); ++i) {
             const OracleWrite& write = expected.writes[i];
             const bool wide = (machine_.cr4 & cr4::kPae) != 0;
             const std::uint64_t now = wide ? memory_.read64({write.at}) : memory_.read32({write.at});
-            // Where one word is both entries of the walk, each of the updates adds to it.
             if ((now & write.value) != write.value) return fail("wrong A or D update");
         }
     }
@@ -331,9 +333,7 @@ private:
         mmu_.drop_all();
         tlb_.flush(true);
         check_everything();
-        for (std::uint32_t page = 0; page < kLimit; ++page) {
-            if (hardware_.page(page).mapped()) return fail("left mapped");
-        }
+        if (hardware_.runs(hardware_.active()) != 0) fail("left mapped");
     }
 
     /// What one page must obey.
