@@ -59,6 +59,7 @@ MaybeFault Monitor::decode_at_eip() {
 
 Monitor::Next Monitor::callout() {
     if (const MaybeFault fault = decode_at_eip()) return inject(*fault);
+    ++counters_.callouts_by_mnemonic[instruction_.mnemonic()];
     if (!is_system(translator::classify(instruction_).action)) return emulate_decoded(false);
 
     const Outcome outcome = execute_system(vcpu_, memory_, *this, *this, instruction_);
@@ -81,6 +82,7 @@ Monitor::Next Monitor::callout() {
 
 Monitor::Next Monitor::emulate_at_eip(bool hardware_said_gp) {
     if (const MaybeFault fault = decode_at_eip()) return inject(*fault);
+    ++counters_.emulated_by_mnemonic[instruction_.mnemonic()];
     return emulate_decoded(hardware_said_gp);
 }
 

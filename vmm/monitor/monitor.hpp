@@ -37,6 +37,9 @@ struct MonitorCounters {
     std::uint64_t exits_link, exits_indirect, exits_callout, exits_fault, exits_step, kicks, roll_forward_steps;
     std::uint64_t segment_loads, traps, emulated, injected_faults, injected_interrupts, halts, hidden_faults;
     std::uint64_t traps_by_vector[32];
+    std::uint64_t injected_by_vector[32];
+    std::uint32_t callouts_by_mnemonic[ZYDIS_MNEMONIC_MAX_VALUE + 1];
+    std::uint32_t emulated_by_mnemonic[ZYDIS_MNEMONIC_MAX_VALUE + 1]; ///< after a hardware exception
     std::uint64_t translation_cycles; ///< TSC cycles spent on code that was not in the translation cache
 };
 

@@ -122,6 +122,7 @@ Monitor::Next Monitor::hardware_trap() {
 
 Monitor::Next Monitor::inject(const GuestFault& fault) {
     ++counters_.injected_faults;
+    ++counters_.injected_by_vector[fault.vector % 32];
     if (fault.vector == vector::kPageFault) {
         prefill_pending_ = true;
         prefill_address_ = fault.cr2;

@@ -271,6 +271,8 @@ void ProcessWorld::kick() {
     syscall(SYS_tgkill, getpid(), thread_, process::kick_signal());
 }
 
+void ProcessWorld::on_fatal_signal(void (*function)()) { process::on_fatal_signal(function); }
+
 int ProcessWorld::kick_signal() { return process::kick_signal(); }
 
 } // namespace ringone::vmm

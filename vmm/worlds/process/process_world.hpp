@@ -48,6 +48,8 @@ public:
     void kick();
     /// The signal that kick() sends, for timers that send it themselves.
     [[nodiscard]] static int kick_signal();
+    /// What to call, async-signal-safe, before this process dies of a hardware exception that is not the guest's.
+    static void on_fatal_signal(void (*function)());
     /// Where the zone is mapped, for tests that check that the guest left it alone.
     [[nodiscard]] const std::uint8_t* zone_memory() const { return zone_write_; }
     [[nodiscard]] std::uint32_t zone_bytes() const { return zone_bytes_; }

@@ -27,6 +27,7 @@ constexpr int kTrapSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 
 /// The one world of this process. Signal handlers have no other way to find it; set before they are installed.
 GuestContext* guest_context = nullptr;
+void (*last_will)() = nullptr;
 
 std::uint64_t address(const char* label) { return reinterpret_cast<std::uint64_t>(label); }
 
@@ -65,7 +66,9 @@ void handle(int signal, siginfo_t*, void* opaque) {
             reg(REG_RDI) = static_cast<greg_t>(reinterpret_cast<std::uint64_t>(c));
             reg(REG_EFL) = static_cast<greg_t>(kPlainFlags);
         }
-        return; // elsewhere `kicked` tells the monitor before its next entry
+        // Elsewhere the monitor sees `kicked` before its next entry. A timer's signal has not set it.
+        __atomic_store_n(&c->kicked, 1U, __ATOMIC_SEQ_CST);
+        return;
     }
     if (signal == SIGTRAP && rip < kFourGiB) {
         // Single step walked through the exit gate into 64-bit code: the step is over.
@@ -74,10 +77,13 @@ void handle(int signal, siginfo_t*, void* opaque) {
     }
     // Not the guest's: a bug in the monitor or the launcher. Die of it as if no handler had been there.
     _writefsbase_u64(c->host_fs_base);
+    if (last_will != nullptr) last_will();
     std::signal(signal, SIG_DFL);
 }
 
 } // namespace
+
+void on_fatal_signal(void (*function)()) { last_will = function; }
 
 int kick_signal() { return SIGRTMIN + 3; }
 

@@ -10,6 +10,8 @@ namespace ringone::vmm::process {
 
 /// Real-time signal of a kick: it never means anything else in this process.
 [[nodiscard]] int kick_signal();
+/// `function` runs before the process dies of an exception that is not the guest's.
+void on_fatal_signal(void (*function)());
 
 /// Routes the hardware's traps (as signals) and kicks of the calling thread to the gates. `linear_end`: addresses
 /// below are zone code. Returns false with errno set on failure.
