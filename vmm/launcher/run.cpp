@@ -25,6 +25,7 @@ struct RunOptions {
     std::string world = "auto";
     std::vector<std::string> without;
     bool hypervisor_bit = false;
+    bool guest_mitigations = false;
     bool stats = false;
     std::string stats_json;
 };
@@ -49,7 +50,7 @@ int run(const RunOptions& options) {
     if (!options.initrd.empty()) initrd = read_file(options.initrd, "initrd", memory);
 
     Console::block_signals();
-    VirtualMachine machine({memory, zone_limit, options.hypervisor_bit, translation});
+    VirtualMachine machine({memory, zone_limit, options.hypervisor_bit, options.guest_mitigations, translation});
     BootFiles files{{options.kernel, kernel}, {}, options.append, zone_limit};
     if (!options.initrd.empty()) files.initrd = BootFile{options.initrd, initrd};
     machine.load(files);
@@ -77,6 +78,8 @@ void add_run(CLI::App& app, std::function<int()>& command) {
                     "switch optimizations off, for measurements: all, " + switch_names())
         ->delimiter(',');
     sub->add_flag("--hypervisor-bit", options->hypervisor_bit, "let CPUID tell that this is a virtual machine");
+    sub->add_flag("--guest-mitigations", options->guest_mitigations,
+                  "let the guest believe that it has to guard against Meltdown, Spectre and MDS itself");
     sub->add_flag("--stats", options->stats, "print the counters at the end");
     sub->add_option("--stats-json", options->stats_json, "write the counters to a file");
     sub->callback([options, &command] { command = [options] { return run(*options); }; });

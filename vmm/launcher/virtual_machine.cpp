@@ -10,6 +10,7 @@
 #include <cpuid.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <fstream>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 
@@ -26,14 +27,33 @@ std::unique_ptr<vmm::ProcessWorld> make_world(const MachineOptions& options) {
     return world;
 }
 
-vmm::CpuidModel make_cpuid(bool hypervisor) {
+bool host_not_affected(const char* vulnerability) {
+    std::ifstream file(std::string("/sys/devices/system/cpu/vulnerabilities/") + vulnerability);
+    std::string line;
+    return std::getline(file, line) && line == "Not affected";
+}
+
+/// What a guest need not do against leaks by speculation. Meltdown: in this world the kernel's pages are not mapped
+/// while the guest's user code runs. Spectre v2 and its like: retpolines and thunks have no effect, since indirect
+/// branches of the guest are other instructions in its fragments; they would only cost time. The others are the host's.
+std::uint64_t arch_capabilities() {
+    using namespace vmm::arch_capability;
+    std::uint64_t bits = kRdclNo | kIbrsAll | kPschangeMcNo | kTaaNo | kBhiNo | kItsNo | kGdsNo;
+    if (host_not_affected("mds")) bits |= kMdsNo;
+    if (host_not_affected("mmio_stale_data")) bits |= kStaleDataNo;
+    if (host_not_affected("reg_file_data_sampling")) bits |= kRfdsNo;
+    return bits;
+}
+
+vmm::CpuidModel make_cpuid(const MachineOptions& options) {
     std::vector<vmm::CpuidLeaf> host;
     for (const vmm::CpuidLeaf& wanted : vmm::host_leaves_of_interest()) {
         vmm::CpuidLeaf leaf{.leaf = wanted.leaf, .subleaf = wanted.subleaf};
         if (__get_cpuid_count(wanted.leaf, wanted.subleaf, &leaf.eax, &leaf.ebx, &leaf.ecx, &leaf.edx) != 0)
             host.push_back(leaf);
     }
-    return vmm::CpuidModel::build(host, {.hypervisor = hypervisor});
+    return vmm::CpuidModel::build(host, {.hypervisor = options.hypervisor_bit,
+                                         .arch_capabilities = options.guest_mitigations ? 0 : arch_capabilities()});
 }
 
 std::string describe(const vmm::Stop& stop, translator::CodeSize size) {
@@ -52,7 +72,7 @@ std::string describe(const vmm::Stop& stop, translator::CodeSize size) {
 } // namespace
 
 VirtualMachine::VirtualMachine(const MachineOptions& options)
-    : world_(make_world(options)), services_(*world_, options.memory_bytes), cpuid_(make_cpuid(options.hypervisor_bit)),
+    : world_(make_world(options)), services_(*world_, options.memory_bytes), cpuid_(make_cpuid(options)),
       metadata_(vmm::Monitor::metadata_bytes(world_->ram_pages())) {
     vmm::ProcessWorld::on_fatal_signal(RawTerminal::restore_any);
     prctl(PR_SET_TIMERSLACK, kTimerSlackNs);

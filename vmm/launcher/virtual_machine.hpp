@@ -19,6 +19,7 @@ struct MachineOptions {
     std::uint64_t memory_bytes;
     std::uint32_t zone_limit; ///< first guest-linear address of the monitor zone
     bool hypervisor_bit;      ///< CPUID tells the guest that it is in a virtual machine
+    bool guest_mitigations;   ///< the guest's CPU is shown as one that needs them: Meltdown, Spectre, MDS ...
     translator::Options translation;
 };
 

@@ -96,6 +96,7 @@ struct VCpu {
     std::uint64_t efer = 0; ///< NXE only
     std::uint32_t sysenter_cs = 0, sysenter_esp = 0, sysenter_eip = 0;
     std::uint64_t pat = 0x0007040600070406;
+    std::uint64_t spec_ctrl = 0; ///< IA32_SPEC_CTRL
     std::uint64_t tsc_offset = 0; ///< added to the host's TSC
     std::uint8_t cpl = 0;
     bool halted = false;

@@ -32,6 +32,8 @@ constexpr std::uint32_t kLeaf1Edx = bits({0, 2, 3, 4, 5, 6, 8, 11, 13, 15, 16, 1
 /// Leaf 7 EBX, EDX: ERMS and FSRM, which only say that REP MOVSB is fast.
 constexpr std::uint32_t kLeaf7Ebx = bits({9});
 constexpr std::uint32_t kLeaf7Edx = bits({4});
+/// EDX: IBRS and IBPB (IA32_SPEC_CTRL, IA32_PRED_CMD), IA32_ARCH_CAPABILITIES.
+constexpr std::uint32_t kLeaf7EdxSpeculation = bits({26, 29});
 /// Leaf 0x80000001 ECX: LZCNT, PREFETCHW.
 constexpr std::uint32_t kExtendedEcx = bits({5, 8});
 /// EDX, both vendors: NX.
@@ -70,7 +72,7 @@ CpuidLeaf virtualize(const CpuidLeaf& host, bool intel, CpuidOptions options) {
         guest.eax = 0;
         guest.ebx = host.ebx & kLeaf7Ebx;
         guest.ecx = 0;
-        guest.edx = host.edx & kLeaf7Edx;
+        guest.edx = (host.edx & kLeaf7Edx) | (intel && options.arch_capabilities != 0 ? kLeaf7EdxSpeculation : 0);
         break;
     case kExtendedBase: guest.eax = std::min(host.eax, kMaxExtendedLeaf); break;
     case 0x8000'0001:
@@ -107,6 +109,7 @@ CpuidModel CpuidModel::build(std::span<const CpuidLeaf> host, CpuidOptions optio
             model.add(virtualize(leaf, model.intel_, options));
         }
     }
+    model.arch_capabilities_ = model.intel_ ? options.arch_capabilities : 0;
     if (options.hypervisor) {
         model.add({kHypervisorLeaf, 0, kHypervisorLeaf, kSignatureEbx, kSignatureEcx, kSignatureEdx});
     }

@@ -21,7 +21,24 @@ struct CpuidLeaf {
 struct CpuidOptions {
     /// Announce a hypervisor: leaf 1 ECX bit 31, and leaf 0x40000000 with our signature. Off: the guest sees a plain CPU.
     bool hypervisor = false;
+    /// IA32_ARCH_CAPABILITIES, for an Intel host: what the guest need not guard against (SDM Vol. 4 table 2-2). 0: the CPU
+    /// has no such register.
+    std::uint64_t arch_capabilities = 0;
 };
+
+/// Bits of IA32_ARCH_CAPABILITIES.
+namespace arch_capability {
+inline constexpr std::uint64_t kRdclNo = 1ULL << 0;     ///< no Meltdown, no L1TF
+inline constexpr std::uint64_t kIbrsAll = 1ULL << 1;    ///< IBRS set once protects for good
+inline constexpr std::uint64_t kMdsNo = 1ULL << 5;
+inline constexpr std::uint64_t kPschangeMcNo = 1ULL << 6;
+inline constexpr std::uint64_t kTaaNo = 1ULL << 8;
+inline constexpr std::uint64_t kStaleDataNo = 7ULL << 13; ///< SBDR/SSDP, FBSDP, PSDP
+inline constexpr std::uint64_t kBhiNo = 1ULL << 20;
+inline constexpr std::uint64_t kGdsNo = 1ULL << 26;
+inline constexpr std::uint64_t kRfdsNo = 1ULL << 27;
+inline constexpr std::uint64_t kItsNo = 1ULL << 62;
+} // namespace arch_capability
 
 /// What CPUID answers. The host's vendor, family, model and cache geometry; of its features those the platform virtualizes
 /// (SDM Vol. 2 CPUID; AMD APM Vol. 3 appendix E). No APIC, MTRR, MCE, AVX, XSAVE, VMX, SVM, long mode; one thread.
@@ -36,6 +53,8 @@ public:
 
     [[nodiscard]] bool has_no_execute() const;
     [[nodiscard]] bool intel() const { return intel_; }
+    /// 0 where the guest's CPU has no IA32_ARCH_CAPABILITIES, nor IA32_SPEC_CTRL.
+    [[nodiscard]] std::uint64_t arch_capabilities() const { return arch_capabilities_; }
 
 private:
     static constexpr std::size_t kCapacity = 24;
@@ -46,6 +65,7 @@ private:
     std::array<CpuidLeaf, kCapacity> leaves_{};
     std::size_t count_ = 0;
     bool intel_ = false;
+    std::uint64_t arch_capabilities_ = 0;
 };
 
 } // namespace ringone::vmm

@@ -7,7 +7,10 @@ namespace {
 
 namespace msr {
 constexpr std::uint32_t kTsc = 0x10;
+constexpr std::uint32_t kSpecCtrl = 0x48;
+constexpr std::uint32_t kPredCmd = 0x49;
 constexpr std::uint32_t kMicrocodeRevision = 0x8B; ///< IA32_BIOS_SIGN_ID, AMD's patch level
+constexpr std::uint32_t kArchCapabilities = 0x10A;
 constexpr std::uint32_t kSysenterCs = 0x174;
 constexpr std::uint32_t kSysenterEsp = 0x175;
 constexpr std::uint32_t kSysenterEip = 0x176;
@@ -16,6 +19,8 @@ constexpr std::uint32_t kPat = 0x277;
 constexpr std::uint32_t kEfer = 0xC000'0080;
 } // namespace msr
 
+constexpr std::uint64_t kSpecCtrlIbrs = 1U << 0;
+constexpr std::uint64_t kPredCmdIbpb = 1U << 0;
 constexpr std::uint64_t kEferNxe = 1U << 11;
 /// Fast strings on; branch trace storage and PEBS not there.
 constexpr std::uint64_t kMiscEnableValue = (1U << 0) | (1U << 11) | (1U << 12);
@@ -58,6 +63,13 @@ MaybeFault read_msr(const VCpu& vcpu, SystemHooks& hooks, std::uint32_t index, s
     switch (index) {
     case msr::kTsc: value = guest_tsc(vcpu, hooks); return {};
     case msr::kMicrocodeRevision: value = 0; return {};
+    case msr::kSpecCtrl:
+    case msr::kArchCapabilities:
+        if (hooks.cpuid().arch_capabilities() == 0) {
+            return general_protection();
+        }
+        value = index == msr::kSpecCtrl ? vcpu.spec_ctrl : hooks.cpuid().arch_capabilities();
+        return {};
     case msr::kSysenterCs: value = vcpu.sysenter_cs; return {};
     case msr::kSysenterEsp: value = vcpu.sysenter_esp; return {};
     case msr::kSysenterEip: value = vcpu.sysenter_eip; return {};
@@ -83,6 +95,15 @@ MaybeFault write_msr(VCpu& vcpu, SystemHooks& hooks, std::uint32_t index, std::u
     switch (index) {
     case msr::kTsc: vcpu.tsc_offset = value - hooks.host_tsc(); return {};
     case msr::kMicrocodeRevision: return {}; // written before CPUID refreshes it; there is no update to report
+    case msr::kSpecCtrl: // kept, and without effect: what it guards is not how translated code runs
+        if (hooks.cpuid().arch_capabilities() == 0 || (value & ~kSpecCtrlIbrs) != 0) {
+            return general_protection();
+        }
+        vcpu.spec_ctrl = value;
+        return {};
+    case msr::kPredCmd:
+        return hooks.cpuid().arch_capabilities() != 0 && (value & ~kPredCmdIbpb) == 0 ? MaybeFault{}
+                                                                                       : general_protection();
     case msr::kSysenterCs: vcpu.sysenter_cs = low; return {};
     case msr::kSysenterEsp: vcpu.sysenter_esp = low; return {};
     case msr::kSysenterEip: vcpu.sysenter_eip = low; return {};
