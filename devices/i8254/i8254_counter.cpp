@@ -175,7 +175,14 @@ std::uint64_t I8254Counter::take_rising_edges() {
 
 Deadline I8254Counter::next_rising_edge() const {
     if (load_tick_) {
-        return load_tick_; // what follows is known once it is loaded
+        if (!out()) {
+            return load_tick_; // the load itself may raise it
+        }
+        if (!gate_ && !hardware_triggered()) {
+            return std::nullopt; // loaded, and held
+        }
+        const std::uint64_t count = modulus_from(count_register_.value_or(0));
+        return *load_tick_ + count + (strobe() ? 1 : 0);
     }
     if (!loaded_ || frozen_at_) {
         return std::nullopt;

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The RingOne authors
 #include "vmm/launcher/pc_services.hpp"
 
+#include <csignal>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -92,11 +93,21 @@ void PcServices::wait(bool wakeable) {
     const devices::Deadline deadline = platform_.next_deadline_ns();
     const std::uint64_t ns = !deadline ? 0 : *deadline > now ? *deadline - now : 0;
     if (!deadline || ns != 0) {
+        // The timer's signal ends the sleep where it is set early enough: a timeout would be a second timer. Blocked until
+        // ppoll() waits for it, it cannot come too early and be missed.
+        const bool timer_wakes = deadline && armed_for_ns_ > now && armed_for_ns_ <= *deadline;
         const timespec timeout{static_cast<time_t>(ns / kSecond), static_cast<long>(ns % kSecond)};
-        pollfd wake{wake_.get(), POLLIN, 0};
-        ++counters_.sleeps;
-        ppoll(&wake, 1, deadline ? &timeout : nullptr, nullptr);
-        counters_.slept_ns += clock_.now_ns() - now;
+        sigset_t blocked, before;
+        sigemptyset(&blocked);
+        sigaddset(&blocked, vmm::ProcessWorld::kick_signal());
+        pthread_sigmask(SIG_BLOCK, &blocked, &before);
+        if (!world_.kicked()) {
+            pollfd wake{wake_.get(), POLLIN, 0};
+            ++counters_.sleeps;
+            ppoll(&wake, 1, deadline && !timer_wakes ? &timeout : nullptr, &before);
+            counters_.slept_ns += clock_.now_ns() - now;
+        }
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
     std::uint64_t count = 0;
     (void)!read(wake_.get(), &count, sizeof count);

@@ -46,6 +46,8 @@ public:
 
     /// Asks the vCPU thread to leave the guest soon. Any thread, and signal handlers.
     void kick();
+    /// Has a kick come that the monitor has not taken yet?
+    [[nodiscard]] bool kicked() const { return __atomic_load_n(&context_->kicked, __ATOMIC_SEQ_CST) != 0; }
     /// The signal that kick() sends, for timers that send it themselves.
     [[nodiscard]] static int kick_signal();
     /// What to call, async-signal-safe, before this process dies of a hardware exception that is not the guest's.
