@@ -135,10 +135,10 @@ int main(int argc, char** argv) {
     std::printf("counters {\"exits_link\": %lu, \"exits_indirect\": %lu, \"exits_callout\": %lu, \"traps\": %lu, "
                 "\"fragments\": %lu, \"guest_instructions\": %lu, \"identical_instructions\": %lu, "
                 "\"links_made\": %lu, \"guest_bytes\": %lu, \"code_bytes\": %lu, \"evicted_fragments\": %lu, "
-                "\"invalidated\": %lu, \"translation_cycles\": %lu}\n",
+                "\"invalidated\": %lu, \"low_accesses\": %lu, \"translation_cycles\": %lu}\n",
                 m.exits_link, m.exits_indirect, m.exits_callout, m.traps, c.fragments, c.guest_instructions,
                 c.identical_instructions, c.links_made, c.guest_bytes, c.code_bytes, c.evicted_fragments,
-                c.invalidated, m.translation_cycles);
+                c.invalidated, m.low_accesses, m.translation_cycles);
     if (stop.kind != vmm::StopKind::requested) {
         std::fprintf(stderr, "guest_runner: the guest stopped at %x: %s\n", stop.eip, stop.why);
         return 3;

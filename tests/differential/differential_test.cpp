@@ -113,12 +113,13 @@ Sequence shrink(TwoWayMachine& machine, CodeSize size, Sequence sequence, const 
     return sequence;
 }
 
-void compare_many(CodeSize size, const translator::Options& options, std::uint64_t share) {
+void compare_many(CodeSize size, const translator::Options& options, std::uint64_t share,
+                  vmm::LowMemory low_memory = vmm::LowMemory::automatic) {
     const std::uint64_t count = setting("RINGONE_SEQUENCES", kDefaultSequences) / share;
     const std::uint64_t first_seed = setting("RINGONE_SEED", 1);
     std::printf("%llu sequences from seed %llu\n", static_cast<unsigned long long>(count),
                 static_cast<unsigned long long>(first_seed));
-    TwoWayMachine machine(size, options);
+    TwoWayMachine machine(size, options, low_memory);
     std::uint64_t failures = 0;
     for (std::uint64_t i = 0; i < count && failures < 10; ++i) {
         if (i % 100000 == 0 && i != 0) {
@@ -138,12 +139,19 @@ void compare_many(CodeSize size, const translator::Options& options, std::uint64
                       << describe(whole, machine.code_eip(), size) << first << "shrunk to\n"
                       << describe(code, machine.code_eip(), size) << run_both(machine, code, initial);
     }
+    // Every third sequence or so gets to touch memory at least.
+    if (low_memory == vmm::LowMemory::emulated) {
+        EXPECT_GT(machine.monitor().counters().low_accesses, count / 3);
+    }
 }
 
 TEST(Differential, Code32AllOptimizations) { compare_many(CodeSize::bits32, {}, 1); }
 TEST(Differential, Code32NoOptimizations) { compare_many(CodeSize::bits32, translator::plain_options(), 1); }
 TEST(Differential, Code16AllOptimizations) { compare_many(CodeSize::bits16, {}, 2); }
 TEST(Differential, Code16NoOptimizations) { compare_many(CodeSize::bits16, translator::plain_options(), 2); }
+/// All data of a sequence lie where an ordinary user's process cannot map: every access is emulated.
+TEST(Differential, Code32LowMemoryEmulated) { compare_many(CodeSize::bits32, {}, 4, vmm::LowMemory::emulated); }
+TEST(Differential, Code16LowMemoryEmulated) { compare_many(CodeSize::bits16, {}, 4, vmm::LowMemory::emulated); }
 
 } // namespace
 } // namespace ringone::tests

@@ -22,6 +22,7 @@ constexpr std::uint16_t kKernelCode = 0x08, kKernelData = 0x10, kUserCode = 0x1B
                         kUserGs = 0x33, kTssSelector = 0x38;
 constexpr std::uint32_t kFsBase = 0x1000, kGsBase = 0x2000;
 constexpr std::uint32_t kFsLimit = 0x2FFF, kGsLimit = 0x1FFF;
+constexpr std::uint32_t kPage = 4096;
 constexpr std::uint32_t kHandlerStride = 16;
 constexpr std::uint32_t kNativeEntry = 100; ///< LDT index beyond the world's own
 
@@ -43,14 +44,18 @@ bool has_error_code(std::uint32_t vector) {
 
 } // namespace
 
-TwoWayMachine::TwoWayMachine(translator::CodeSize size, const translator::Options& options) : size_(size) {
+TwoWayMachine::TwoWayMachine(translator::CodeSize size, const translator::Options& options,
+                             LowMemory low_memory)
+    : size_(size) {
     const char* error = nullptr;
-    world_ = ProcessWorld::create({kRam}, &error);
+    world_ = ProcessWorld::create({.ram_bytes = kRam, .low_memory = low_memory}, &error);
     if (world_ == nullptr) fail(error);
     metadata_.resize(Monitor::metadata_bytes(world_->ram_pages()));
     monitor_ = std::make_unique<Monitor>(*world_, static_cast<HostServices&>(*this), cpuid_, std::span(metadata_), options);
-    // For the native side: the monitor maps what the translated side touches by itself, at the same places.
-    if (!world_->map(0, 0, world_->ram_pages(), Protection::read_write)) fail("cannot map the guest's memory");
+    // For the native side, where the monitor maps nothing: there is no RAM.
+    if (!world_->map(kNativeData / kPage, 0, kDataBytes / kPage, Protection::read_write) ||
+        !world_->map((kNativeCode + kCode) / kPage, (kNativeShift + kCode) / kPage, 1, Protection::read_write))
+        fail("cannot map the guest's memory");
     set_up_guest();
     set_up_native();
 }
@@ -90,7 +95,7 @@ void TwoWayMachine::set_up_native() {
     monitor_code_selector_ = c.code_selector;
     monitor_gs_ = c.gs;
     const auto selector = [this](std::uint32_t base, std::uint32_t limit) {
-        return world_->selector_for({base, limit, true, false, true, true});
+        return world_->selector_for({kNativeData + base, limit, true, false, true, true});
     };
     native_data_ = native_stack_ = selector(0, kDataBytes - 1);
     native_fs_ = selector(kFsBase, kFsLimit);
@@ -98,7 +103,7 @@ void TwoWayMachine::set_up_native() {
 
     user_desc code{};
     code.entry_number = kNativeEntry;
-    code.base_addr = kLinearBase + kNativeShift + (size_ == translator::CodeSize::bits32 ? 0 : kCode);
+    code.base_addr = kNativeCode + (size_ == translator::CodeSize::bits32 ? 0 : kCode);
     code.limit = 0xFFFFF;
     code.limit_in_pages = 1;
     code.seg_32bit = size_ == translator::CodeSize::bits32 ? 1 : 0;
@@ -106,8 +111,8 @@ void TwoWayMachine::set_up_native() {
     code.useable = 1;
     if (syscall(SYS_modify_ldt, 0x11, &code, sizeof code) != 0) fail("modify_ldt for the native code segment");
     native_code_selector_ = static_cast<std::uint16_t>(kNativeEntry << 3U | 7U);
-    auto* page = reinterpret_cast<void*>(std::uint64_t{kLinearBase} + kNativeShift + kCode);
-    if (mprotect(page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) fail("mprotect for the native code");
+    auto* page = reinterpret_cast<void*>(std::uint64_t{kNativeCode} + kCode);
+    if (mprotect(page, kPage, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) fail("mprotect for the native code");
 }
 
 void TwoWayMachine::set_code(const std::vector<std::uint8_t>& code) {

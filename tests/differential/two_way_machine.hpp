@@ -26,7 +26,8 @@ struct State {
 /// code segment, and through the monitor, as the CPL 3 part of a small protected-mode guest whose fault handlers halt.
 class TwoWayMachine final : private vmm::HostServices {
 public:
-    TwoWayMachine(translator::CodeSize size, const translator::Options& options);
+    TwoWayMachine(translator::CodeSize size, const translator::Options& options,
+                  vmm::LowMemory low_memory = vmm::LowMemory::automatic);
     ~TwoWayMachine();
     TwoWayMachine(const TwoWayMachine&) = delete;
     TwoWayMachine& operator=(const TwoWayMachine&) = delete;
@@ -43,7 +44,9 @@ public:
 
 private:
     static constexpr std::uint32_t kCode = 0x400000;
-    static constexpr std::uint32_t kNativeShift = 0x1000000; ///< where the native copy of the code lies
+    static constexpr std::uint32_t kNativeShift = 0x1000000; ///< how far behind the code its native copy lies in RAM
+    static constexpr std::uint32_t kNativeData = 0x4000000;  ///< where the native side sees the guest's page 0
+    static constexpr std::uint32_t kNativeCode = 0x8000000;  ///< base of the native side's view of that copy
     static constexpr std::uint32_t kTables = 0x500000;
     static constexpr std::uint32_t kHandlers = 0x510000;
     static constexpr std::uint32_t kKernelStack = 0x530000;

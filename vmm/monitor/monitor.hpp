@@ -40,6 +40,7 @@ struct MonitorCounters {
     std::uint64_t injected_by_vector[32];
     std::uint32_t callouts_by_mnemonic[ZYDIS_MNEMONIC_MAX_VALUE + 1];
     std::uint32_t emulated_by_mnemonic[ZYDIS_MNEMONIC_MAX_VALUE + 1]; ///< after a hardware exception
+    std::uint64_t low_accesses; ///< emulated because they touch addresses below ZoneLayout::guest_floor
     std::uint64_t translation_cycles; ///< TSC cycles spent on code that was not in the translation cache
 };
 
@@ -82,6 +83,7 @@ private:
 
     // traps.cpp
     [[nodiscard]] Next hardware_trap();
+    [[nodiscard]] bool below_floor();
     [[nodiscard]] bool hidden_fault();
     [[nodiscard]] bool run_to_exit();
     [[nodiscard]] bool interruptible_boundary();

@@ -81,12 +81,18 @@ bool Monitor::run_to_exit() {
     return true;
 }
 
+/// Is the page that faulted one that this world cannot map, whatever the shadow MMU thinks it has mapped?
+bool Monitor::below_floor() {
+    return world_.context().trap_address < world_.zone().guest_floor;
+}
+
 /// A page fault of the hardware: was it only that the shadow had not mapped the page? Else `fault_` tells what it is.
 bool Monitor::hidden_fault() {
     const GuestContext& c = world_.context();
     const AccessType type = (c.trap_error & kWriteFault) != 0 ? AccessType::write : AccessType::read;
     fault_ = memory_.on_fault(static_cast<std::uint32_t>(c.trap_address), type,
                               user_mode() ? AccessPrivilege::user : AccessPrivilege::supervisor);
+    if (fault_.kind == mmu::FaultResult::Kind::mapped && below_floor()) fault_.kind = mmu::FaultResult::Kind::emulate;
     counters_.hidden_faults += fault_.kind == mmu::FaultResult::Kind::mapped ? 1 : 0;
     return fault_.kind == mmu::FaultResult::Kind::mapped;
 }
@@ -105,6 +111,7 @@ Monitor::Next Monitor::hardware_trap() {
         if (hidden_fault()) return Next::dispatch;
         if (fault_.kind == mmu::FaultResult::Kind::guest_fault)
             return inject(GuestFault::page(static_cast<std::uint32_t>(c.trap_address), fault_.error_code));
+        counters_.low_accesses += below_floor() ? 1 : 0;
         return emulate_at_eip(false);
     case vector::kGeneralProtection:
     case vector::kStackFault:

@@ -12,7 +12,7 @@ namespace ringone::vmm {
 
 /// A hardware data segment that stands in for a guest's: truncated below the monitor zone.
 struct ShadowDescriptor {
-    std::uint32_t base;  ///< guest-linear; the world adds its own displacement
+    std::uint32_t base;  ///< guest-linear
     std::uint32_t limit; ///< highest valid offset in bytes; for expand-down, the lowest invalid one
     bool writable;
     bool expand_down;
@@ -26,6 +26,7 @@ enum class Protection : std::uint8_t { none, read, read_write };
 
 /// Where the monitor's parts lie, fixed for a world's life.
 struct ZoneLayout {
+    std::uint32_t guest_floor; ///< guest-linear addresses below cannot be mapped: accesses there fault, and are emulated
     std::uint32_t guest_limit; ///< first guest-linear address of the monitor zone
     translator::CodeMemory code;
     translator::GsArea* gs;
@@ -41,7 +42,8 @@ public:
     virtual void run() = 0;
     /// A selector for the descriptor, from a cache; stays valid until invalidate_selectors().
     [[nodiscard]] virtual std::uint16_t selector_for(const ShadowDescriptor& descriptor) = 0;
-    /// Maps guest-physical pages (4 KiB, RAM) at guest-linear pages. False when the host has no room for it.
+    /// Maps guest-physical pages (4 KiB, RAM) at guest-linear pages; those below ZoneLayout::guest_floor stay unmapped.
+    /// False when the host has no room for it.
     [[nodiscard]] virtual bool map(std::uint32_t linear_page, std::uint32_t ram_page, std::uint32_t pages,
                                    Protection protection) = 0;
     virtual void unmap(std::uint32_t linear_page, std::uint32_t pages) = 0;

@@ -137,9 +137,17 @@ EmulationOutcome string(const Machine& m) {
     // TF traps after each element (SDM Vol. 3 section 17.3.1.4).
     const std::uint32_t at_once = (m.vcpu.eflags & eflags::kTrap) != 0 ? 1 : kElementsAtOnce;
     const bool compares = form.kind == Kind::cmps || form.kind == Kind::scas;
+    // A fault at an element leaves the flags as they were before the instruction (SDM Vol. 2, REP).
+    const std::uint32_t flags_before = m.vcpu.eflags & eflags::kStatus;
     for (std::uint32_t n = 0; loop.index(kEcx) != 0; ++n) {
-        if (n == at_once) return {EmulationOutcome::Kind::partial, {}, ""};
-        if (const MaybeFault fault = loop.element()) return EmulationOutcome::of(fault);
+        if (n == at_once) {
+            if (at_once != 1) loop.set_flags(flags_before);
+            return {EmulationOutcome::Kind::partial, {}, ""};
+        }
+        if (const MaybeFault fault = loop.element()) {
+            loop.set_flags(flags_before);
+            return EmulationOutcome::of(fault);
+        }
         const std::uint32_t left = loop.index(kEcx) - 1;
         m.vcpu.gpr[kEcx] = (m.vcpu.gpr[kEcx] & ~loop.address_mask) | (left & loop.address_mask);
         const bool equal = (m.vcpu.eflags & eflags::kZero) != 0;

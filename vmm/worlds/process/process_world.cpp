@@ -4,6 +4,7 @@
 
 #include "vmm/worlds/process/signals.hpp"
 
+#include <algorithm>
 #include <asm/ldt.h>
 #include <csignal>
 #include <cstring>
@@ -28,6 +29,7 @@ constexpr std::size_t kSignalStackBytes = 128 * 1024;
 constexpr std::uint16_t kUserCode64 = 0x33;
 constexpr unsigned long kHwcap2FsGsBase = 1U << 1U; // AT_HWCAP2 bit 1, Linux Documentation/x86/x86_64/fsgs.rst
 constexpr std::uint32_t kGatePage = kPage;
+constexpr std::uint32_t kUsualMmapMinAddr = 65536;
 
 constexpr std::uint16_t ldt_selector(std::uint32_t entry) { return static_cast<std::uint16_t>(entry << 3U | 7U); }
 
@@ -42,9 +44,7 @@ int host_protection(Protection p) {
     return PROT_NONE;
 }
 
-std::uint8_t* linear_pointer(std::uint32_t linear_page) {
-    return reinterpret_cast<std::uint8_t*>(std::uint64_t{kLinearBase} + std::uint64_t{linear_page} * kPage);
-}
+void* linear_pointer(std::uint64_t linear) { return reinterpret_cast<void*>(linear); }
 
 } // namespace
 
@@ -65,14 +65,26 @@ const char* ProcessWorld::set_up() {
     return set_up_signals();
 }
 
-const char* ProcessWorld::set_up_memory() {
-    void* low = mmap(linear_pointer(0), kFourGiB - kLinearBase, PROT_NONE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-    if (low != linear_pointer(0)) {
-        if (low != MAP_FAILED) munmap(low, kFourGiB - kLinearBase);
-        return "the low 4 GiB of this process are not free (is vm.mmap_min_addr above 65536, or a tool like ASan in them?)";
+bool ProcessWorld::reserve_linear_space() {
+    // Usual values of vm.mmap_min_addr; 0 also stands for a privileged process, which may map there whatever it is.
+    constexpr std::uint32_t kFloors[] = {0, kPage, kUsualMmapMinAddr};
+    for (const std::uint32_t floor : kFloors) {
+        if (config_.low_memory == LowMemory::emulated && floor != kUsualMmapMinAddr) continue;
+        void* low = mmap(linear_pointer(floor), kFourGiB - floor, PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+        if (low == linear_pointer(floor)) {
+            zone_.guest_floor = floor;
+            return true;
+        }
+        if (low != MAP_FAILED) munmap(low, kFourGiB - floor); // a kernel that takes the address for a hint
     }
-    low_reserved_ = true;
+    return false;
+}
+
+const char* ProcessWorld::set_up_memory() {
+    low_reserved_ = reserve_linear_space();
+    if (!low_reserved_)
+        return "the low 4 GiB of this process are not free (is vm.mmap_min_addr above 65536, or a tool like ASan in them?)";
     ram_pages_ = config_.ram_bytes / kPage;
     ram_fd_ = static_cast<int>(syscall(SYS_memfd_create, "ringone-ram", 1U /* MFD_CLOEXEC */));
     if (ram_fd_ < 0 || ftruncate(ram_fd_, config_.ram_bytes) != 0) return "cannot make the guest's memory (memfd)";
@@ -83,8 +95,7 @@ const char* ProcessWorld::set_up_memory() {
 }
 
 const char* ProcessWorld::set_up_zone() {
-    // The zone's last 64 KiB of guest addresses wrap to where a process may not map.
-    const std::uint64_t begin = std::uint64_t{config_.zone_limit} + kLinearBase;
+    const std::uint64_t begin = config_.zone_limit;
     zone_bytes_ = static_cast<std::uint32_t>(kFourGiB - begin);
     const std::uint32_t gs_bytes = (sizeof(translator::GsArea) + kPage - 1) / kPage * kPage;
     const int fd = static_cast<int>(syscall(SYS_memfd_create, "ringone-zone", 1U));
@@ -141,7 +152,7 @@ const char* ProcessWorld::set_up_segments() {
     code.useable = 1;
     user_desc gs{};
     gs.entry_number = kGsEntry;
-    gs.base_addr = static_cast<unsigned>(config_.zone_limit + kLinearBase);
+    gs.base_addr = config_.zone_limit;
     gs.limit = sizeof(translator::GsArea) - 1;
     gs.seg_32bit = 1;
     gs.useable = 1;
@@ -183,14 +194,13 @@ ProcessWorld::~ProcessWorld() {
     if (zone_write_ != nullptr) munmap(zone_write_, zone_bytes_);
     if (ram_ != nullptr) munmap(ram_, config_.ram_bytes);
     if (ram_fd_ >= 0) close(ram_fd_);
-    if (low_reserved_) munmap(linear_pointer(0), kFourGiB - kLinearBase);
+    if (low_reserved_) munmap(linear_pointer(zone_.guest_floor), kFourGiB - zone_.guest_floor);
 }
 
 void ProcessWorld::run() {
     ++context_->runs;
     ringone_gate_enter(context_);
     context_->single_step = 0;
-    if (context_->exit == RunExit::trap) context_->trap_address -= kLinearBase;
 }
 
 bool ProcessWorld::slot_in_use(std::uint32_t slot) const {
@@ -203,7 +213,7 @@ bool ProcessWorld::slot_in_use(std::uint32_t slot) const {
 void ProcessWorld::write_descriptor(std::uint32_t slot, const ShadowDescriptor& d) {
     user_desc u{};
     u.entry_number = kFirstShadowEntry + slot;
-    u.base_addr = d.base + kLinearBase;
+    u.base_addr = d.base;
     u.seg_32bit = d.big ? 1 : 0;
     u.contents = d.expand_down ? MODIFY_LDT_CONTENTS_STACK : MODIFY_LDT_CONTENTS_DATA;
     u.read_exec_only = d.writable ? 0 : 1;
@@ -237,19 +247,27 @@ std::uint16_t ProcessWorld::selector_for(const ShadowDescriptor& descriptor) {
     return ldt_selector(kFirstShadowEntry + slot);
 }
 
+ProcessWorld::Window ProcessWorld::window(std::uint32_t linear_page, std::uint32_t pages) const {
+    const std::uint32_t floor = zone_.guest_floor / kPage;
+    const std::uint32_t skipped = linear_page >= floor ? 0 : std::min(pages, floor - linear_page);
+    return {linear_pointer(std::uint64_t{linear_page + skipped} * kPage), std::size_t{pages - skipped} * kPage, skipped};
+}
+
 bool ProcessWorld::map(std::uint32_t linear_page, std::uint32_t ram_page, std::uint32_t pages, Protection protection) {
-    void* want = linear_pointer(linear_page);
-    return mmap(want, std::size_t{pages} * kPage, host_protection(protection), MAP_SHARED | MAP_FIXED, ram_fd_,
-                static_cast<off_t>(ram_page) * kPage) == want;
+    const Window w = window(linear_page, pages);
+    return w.bytes == 0 || mmap(w.begin, w.bytes, host_protection(protection), MAP_SHARED | MAP_FIXED, ram_fd_,
+                                static_cast<off_t>(ram_page + w.skipped) * kPage) == w.begin;
 }
 
 void ProcessWorld::unmap(std::uint32_t linear_page, std::uint32_t pages) {
-    mmap(linear_pointer(linear_page), std::size_t{pages} * kPage, PROT_NONE,
-         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    const Window w = window(linear_page, pages);
+    if (w.bytes == 0) return;
+    mmap(w.begin, w.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
 void ProcessWorld::protect(std::uint32_t linear_page, std::uint32_t pages, Protection protection) {
-    mprotect(linear_pointer(linear_page), std::size_t{pages} * kPage, host_protection(protection));
+    const Window w = window(linear_page, pages);
+    if (w.bytes != 0) mprotect(w.begin, w.bytes, host_protection(protection));
 }
 
 void ProcessWorld::begin_host_call() {

@@ -8,18 +8,23 @@
 
 namespace ringone::vmm {
 
-/// Guest-linear 0 lies at this linear address of the process: an ordinary user cannot map below vm.mmap_min_addr
-/// (65536 by default).
-inline constexpr std::uint32_t kLinearBase = 0x10000;
 inline constexpr std::uint32_t kDefaultZoneLimit = 0xFFC00000;
 
-/// The guest in the low 4 GiB of an ordinary process: fragments at ring 3 in an LDT code segment, data through
+/// What becomes of guest-linear addresses below vm.mmap_min_addr (65536 by default), which only privileged processes
+/// can map.
+enum class LowMemory : std::uint8_t {
+    automatic, ///< mapped as far down as this process may map
+    emulated,  ///< nothing below 64 KiB is mapped, even where it could be: what an ordinary user's process does
+};
+
+/// The guest in the low 4 GiB of an ordinary process, at its own linear addresses: fragments at ring 3 in an LDT code segment, data through
 /// truncated LDT segments, traps as signals. One a process (signal handlers find it through a static pointer).
 class ProcessWorld final : public World {
 public:
     struct Config {
         std::uint32_t ram_bytes;                        ///< multiple of 4 KiB
         std::uint32_t zone_limit = kDefaultZoneLimit;   ///< first guest-linear address of the zone, multiple of 4 KiB
+        LowMemory low_memory = LowMemory::automatic;
     };
 
     /// Makes the world, or says in one line why it cannot be: `*error`.
@@ -63,9 +68,17 @@ private:
     explicit ProcessWorld(const Config& config) : config_(config) {}
     [[nodiscard]] const char* set_up();
     [[nodiscard]] const char* set_up_memory();
+    [[nodiscard]] bool reserve_linear_space();
     [[nodiscard]] const char* set_up_zone();
     [[nodiscard]] const char* set_up_segments();
     [[nodiscard]] const char* set_up_signals();
+    /// The pages of a run that this world can map.
+    struct Window {
+        void* begin;
+        std::size_t bytes;
+        std::uint32_t skipped; ///< pages below the floor
+    };
+    [[nodiscard]] Window window(std::uint32_t linear_page, std::uint32_t pages) const;
     [[nodiscard]] bool slot_in_use(std::uint32_t slot) const;
     void write_descriptor(std::uint32_t slot, const ShadowDescriptor& descriptor);
 
@@ -78,7 +91,7 @@ private:
     std::uint8_t* zone_write_ = nullptr;
     std::uint32_t zone_bytes_ = 0;
     void* signal_stack_ = nullptr;
-    bool low_reserved_ = false;
+    bool low_reserved_ = false; ///< [zone_.guest_floor, 4 GiB) is ours
     bool in_host_ = true;
     int thread_ = 0;
     ShadowDescriptor slots_[kShadowSlots]{};
