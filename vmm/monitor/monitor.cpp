@@ -81,6 +81,7 @@ Monitor::Next Monitor::take_events() {
         world_.begin_host_call();
         services_.wait(enabled);
         world_.end_host_call();
+        __atomic_store_n(&c.kicked, 0U, __ATOMIC_SEQ_CST); // what it told of is seen to now; left, it would end every wait
         poll_services();
     }
     return Next::dispatch;
