@@ -3,6 +3,7 @@
 #include "vmm/launcher/console.hpp"
 
 #include "vmm/launcher/exit_status.hpp"
+#include "vmm/launcher/standard_streams.hpp"
 
 #include <array>
 #include <cerrno>
@@ -11,6 +12,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <stdexcept>
+#include <span>
 #include <string_view>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -21,17 +23,23 @@ namespace {
 
 constexpr int kEndingSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 constexpr int kJobSignals[] = {SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN};
-constexpr std::size_t kMostAtOnce = 4096;        // POSIX: poll() promises a pipe so much room (PIPE_BUF)
+constexpr std::size_t kMostAtOnce = 4096; // POSIX: poll() promises a pipe so much room (PIPE_BUF)
 constexpr std::uint32_t kUnflushedLimit = 512;
 constexpr int kBackgroundPollMs = 200;
-constexpr std::string_view kHelp =
-    "\r\nringone: Ctrl-A x leaves, Ctrl-A b sends a break, Ctrl-A Ctrl-A sends Ctrl-A, Ctrl-A h shows this\r\n";
+constexpr std::string_view kHelp = "\r\nringone: Ctrl-A x leaves, Ctrl-A b sends a break, Ctrl-A Ctrl-A "
+                                   "sends Ctrl-A, Ctrl-A h shows this\r\n";
+
+/// A blocked signal is queued even where it is ignored: it must not be in the set to stay ignored.
+void add_unless_ignored(sigset_t& set, int signal) {
+    struct sigaction found {};
+    if (sigaction(signal, nullptr, &found) == 0 && found.sa_handler != SIG_IGN) sigaddset(&set, signal);
+}
 
 sigset_t handled_signals() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int signal : kEndingSignals) sigaddset(&set, signal);
-    for (const int signal : kJobSignals) sigaddset(&set, signal);
+    for (const int signal : kEndingSignals) add_unless_ignored(set, signal);
+    for (const int signal : kJobSignals) add_unless_ignored(set, signal);
     return set;
 }
 
@@ -44,7 +52,9 @@ void Console::block_signals() {
 }
 
 Console::Console(std::function<void()> wake)
-    : wake_(std::move(wake)), terminal_(STDIN_FILENO), control_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : wake_(std::move(wake)), terminal_(STDIN_FILENO),
+      nonblocking_output_(reopen_terminal_nonblocking(STDOUT_FILENO)),
+      control_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     const sigset_t set = handled_signals();
     signals_ = FileDescriptor(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (signals_.get() < 0 || control_.get() < 0) throw std::runtime_error("cannot watch for signals");
@@ -80,6 +90,10 @@ void Console::flush() {
     notify();
 }
 
+int Console::output_descriptor() const {
+    return nonblocking_output_.get() >= 0 ? nonblocking_output_.get() : STDOUT_FILENO;
+}
+
 void Console::notify() const {
     const std::uint64_t one = 1;
     (void)!write(control_.get(), &one, sizeof one);
@@ -105,14 +119,17 @@ void Console::end(int status, std::string message) {
 void Console::run() {
     for (;;) {
         const bool more_output = !writing_.empty() || output_.read_available() != 0;
-        // A run that was ended from outside does not wait for its reader; one that ended by itself loses nothing.
+        // A run that was ended from outside does not wait for its reader; one that ended by itself loses
+        // nothing.
         if (finishing_.load() && (!more_output || ended_.load())) return;
-        const bool may_read = input_open_ && typed_.empty() && !finishing_.load();
+        // A pipe can wait until the guest has read; the keys that leave must not wait behind others.
+        const bool may_read =
+            input_open_ && !finishing_.load() && (typed_.empty() || terminal_.is_terminal());
         const bool foreground = terminal_.in_foreground();
         std::array<pollfd, 4> watched{{{signals_.get(), POLLIN, 0},
                                        {control_.get(), POLLIN, 0},
                                        {may_read && foreground ? STDIN_FILENO : -1, POLLIN, 0},
-                                       {more_output ? STDOUT_FILENO : -1, POLLOUT, 0}}};
+                                       {more_output ? output_descriptor() : -1, POLLOUT, 0}}};
         if (poll(watched.data(), watched.size(), foreground ? -1 : kBackgroundPollMs) < 0 && errno != EINTR) {
             end(kExitUserError, fmt::format("cannot wait for the console: {}", std::strerror(errno)));
             return;
@@ -122,7 +139,8 @@ void Console::run() {
             std::uint64_t count = 0;
             (void)!read(control_.get(), &count, sizeof count);
         }
-        if (watched[2].revents != 0 || !typed_.empty()) on_input();
+        if (watched[2].revents != 0) on_input();
+        if (!typed_.empty()) hand_over_input();
         if (watched[3].revents != 0) on_output();
     }
 }
@@ -139,39 +157,43 @@ void Console::on_signal() {
         case SIGCONT: terminal_.enter(); break;
         case SIGTTOU:
         case SIGTTIN: break;
-        default:
-            end(kExitSignalBase + signal, fmt::format("ended by SIG{}", sigabbrev_np(signal)));
-            break;
+        default: end(kExitSignalBase + signal, fmt::format("ended by SIG{}", sigabbrev_np(signal))); break;
         }
     }
 }
 
 void Console::on_input() {
-    if (typed_.empty()) {
-        std::array<std::uint8_t, 256> bytes;
-        const ssize_t count = read(STDIN_FILENO, bytes.data(), bytes.size());
-        if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
-        if (count <= 0) {
-            if (terminal_.is_terminal() && !terminal_.in_foreground()) return;
-            input_open_ = false; // the guest gets no more; it may well run on
-            return;
-        }
-        typed_.assign(bytes.begin(), bytes.begin() + count);
+    std::array<std::uint8_t, 256> bytes;
+    const ssize_t count = read(STDIN_FILENO, bytes.data(), bytes.size());
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (count <= 0) {
+        if (terminal_.is_terminal() && !terminal_.in_foreground()) return;
+        input_open_ = false; // the guest gets no more; it may well run on
+        return;
     }
-    std::size_t taken = 0;
-    for (; taken < typed_.size(); ++taken) {
-        if (input_.write_available() == 0) {
-            input_full_.store(true);
-            if (input_.write_available() == 0) break;
-        }
-        switch (filter_.feed(typed_[taken])) {
-        case EscapeFilter::Meaning::byte: (void)input_.push(typed_[taken]); break;
+    for (const std::uint8_t byte : std::span(bytes).first(static_cast<std::size_t>(count))) {
+        switch (filter_.feed(byte)) {
+        case EscapeFilter::Meaning::byte:
+            if (typed_.size() < kTypedBytes) typed_.push_back(byte); // a serial line overruns as well
+            break;
         case EscapeFilter::Meaning::leave: end(kExitSuccess, "left"); break;
-        case EscapeFilter::Meaning::send_break: break_.store(true); break;
+        case EscapeFilter::Meaning::send_break:
+            break_.store(true);
+            wake_();
+            break;
         case EscapeFilter::Meaning::help: writing_.insert(writing_.end(), kHelp.begin(), kHelp.end()); break;
         case EscapeFilter::Meaning::begun:
         case EscapeFilter::Meaning::unknown: break;
         }
+    }
+}
+
+void Console::hand_over_input() {
+    std::size_t taken = input_.push(typed_.data(), typed_.size());
+    if (taken < typed_.size()) {
+        input_full_.store(true);
+        // Room may have come between the two: then nobody would tell us.
+        taken += input_.push(typed_.data() + taken, typed_.size() - taken);
     }
     typed_.erase(typed_.begin(), typed_.begin() + static_cast<std::ptrdiff_t>(taken));
     if (taken != 0) wake_();
@@ -183,7 +205,7 @@ void Console::on_output() {
         writing_.resize(kMostAtOnce);
         writing_.resize(had + output_.pop(writing_.data() + had, kMostAtOnce - had));
     }
-    const ssize_t count = write(STDOUT_FILENO, writing_.data(), std::min(writing_.size(), kMostAtOnce));
+    const ssize_t count = write(output_descriptor(), writing_.data(), std::min(writing_.size(), kMostAtOnce));
     if (count < 0) {
         if (errno == EINTR || errno == EAGAIN) return;
         const int status = errno == EPIPE || errno == EIO ? kExitSignalBase + SIGPIPE : kExitUserError;

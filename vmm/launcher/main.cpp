@@ -4,6 +4,7 @@
 // ringone: the command line.
 #include "vmm/launcher/exit_status.hpp"
 #include "vmm/launcher/run.hpp"
+#include "vmm/launcher/standard_streams.hpp"
 
 #include <cstdio>
 #include <exception>
@@ -55,14 +56,15 @@ int run_command(int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
+    open_closed_standard_streams();
     try {
         return run_command(argc, argv);
     } catch (const UserError& error) {
-        fmt::print(stderr, "ringone: {}\n", error.what());
+        tell(error.what());
     } catch (const std::bad_alloc&) {
-        fmt::print(stderr, "ringone: out of memory\n");
+        tell("out of memory");
     } catch (const std::exception& error) {
-        fmt::print(stderr, "ringone: {}\n", error.what());
+        tell(error.what());
     }
     return kExitUserError;
 }

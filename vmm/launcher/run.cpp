@@ -5,6 +5,7 @@
 #include "vmm/launcher/exit_status.hpp"
 #include "vmm/launcher/file_bytes.hpp"
 #include "vmm/launcher/memory_size.hpp"
+#include "vmm/launcher/standard_streams.hpp"
 #include "vmm/launcher/statistics.hpp"
 #include "vmm/launcher/translation_switches.hpp"
 #include "vmm/launcher/virtual_machine.hpp"
@@ -55,7 +56,7 @@ int run(const RunOptions& options) {
     if (!options.initrd.empty()) files.initrd = BootFile{options.initrd, initrd};
     machine.load(files);
     const Outcome outcome = machine.run();
-    if (!outcome.message.empty()) fmt::print(stderr, "ringone: {}\n", outcome.message);
+    if (!outcome.message.empty()) tell(outcome.message);
     write_statistics(options, machine);
     return outcome.status;
 }
