@@ -115,9 +115,9 @@ TEST(LinuxLoader, InitrdAsHighAsRamAllows) {
 
 TEST(LinuxLoader, InitrdNotAboveWhatTheKernelReaches) {
     LoaderMachine machine(bzimage_with(0x22C, std::uint32_t{0x2FFFFFF}));
-    machine.initrd = pattern(0x1001, 77);
+    machine.initrd = pattern(0x1000, 77);
     const std::uint32_t page = machine.load().esi;
-    EXPECT_EQ(machine.at<std::uint32_t>(page + 0x218), 0x3000000U - 0x2000U);
+    EXPECT_EQ(machine.at<std::uint32_t>(page + 0x218), 0x3000000U - 0x1000U);
 }
 
 TEST(LinuxLoader, InitrdFillsTheRestOfRamExactly) {

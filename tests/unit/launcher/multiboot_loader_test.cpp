@@ -127,11 +127,13 @@ TEST(MultibootLoader, KernelBelow640KiBStaysWhole) {
     elf.header.e_entry = 0x1010;
     LoaderMachine machine(elf.file());
     machine.command_line = std::string(0x2000, 'x');
+    machine.initrd = pattern(100, 1);
     const std::uint32_t info = machine.load().ebx;
     EXPECT_EQ(machine.bytes(0x1000, kCodeBytes),
               std::vector<std::uint8_t>(machine.kernel.begin() + kCodeOffset, machine.kernel.end()));
     EXPECT_EQ(machine.text(machine.at<std::uint32_t>(info + 16)), machine.command_line);
     EXPECT_GE(machine.at<std::uint32_t>(info + 16), 0x91000U);
+    EXPECT_EQ(machine.at<std::uint32_t>(machine.at<std::uint32_t>(info + 24)), 0x100000U) << "modules lie above 1 MiB";
 }
 
 TEST(MultibootLoader, HeaderIsFoundInTheFirst8192BytesOnly) {
