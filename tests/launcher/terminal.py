@@ -117,6 +117,29 @@ class Restored(TerminalTest):
         self.assert_ended(terminal, 5)
 
 
+class Jobs(TerminalTest):
+    def under_shell(self, script):
+        return Terminal(self, ["sh", "-c", script, "sh", *run_arguments("e")])
+
+    def test_a_job_in_the_background_leaves_the_terminal_alone(self):
+        terminal = self.under_shell('set -m; "$@" & read line; echo "shell $line"; fg >/dev/null')
+        terminal.read_until(b"ready")
+        self.assertEqual(terminal.modes(), terminal.found)
+        terminal.type(b"reads\n")
+        terminal.read_until(b"shell reads", PROMPT)
+        terminal.wait_until_raw()
+        terminal.type(b"guest")
+        terminal.read_until(b"guest", PROMPT)
+        terminal.type(CTRL_A + b"x")
+        self.assert_ended(terminal, 0)
+
+    def test_a_job_in_the_background_that_ends_leaves_it_as_well(self):
+        terminal = self.under_shell('set -m; "$@" & read line; kill $!; wait $!')
+        terminal.read_until(b"ready")
+        terminal.type(b"\n")
+        self.assert_ended(terminal, 128 + signal.SIGTERM)
+
+
 class Gone(TerminalTest):
     def test_a_closed_terminal_ends_the_run(self):
         for action in ("e", "l", "z", "f"):
