@@ -7,16 +7,24 @@
 ;   n  prints 20000 numbered lines, ends    f  prints such lines for ever
 ;   e  echoes its input, ends with 5 at a 'q'
 ;   l  says "looping", loops for ever       z  says "looping", halts for ever with interrupts on
+;   c  reads its input without a word up to a 'q', ends with 5
+;   i  sends 100000 letters by interrupts, halting between them, ends
+;   w  echoes its input by interrupts, halting between them, ends with 5 at a 'q'
 bits 32
 org 0x100000
 
 COM1        equ 0x3F8
 LINE_STATUS equ COM1 + 5
+INTERRUPT_ENABLE equ COM1 + 1
+INTERRUPT_ID     equ COM1 + 2
+MODEM_CONTROL    equ COM1 + 4
+COM1_VECTOR equ 0x24
 DEBUG_EXIT  equ 0xF4
 PM1_CONTROL equ 0xB004
 SOFT_OFF    equ 0x2000 | 5 << 10
 RESET       equ 0xCF9
 LINES       equ 20000
+LETTERS     equ 100000
 
 header:
     dd 0x1BADB002, 1 << 16, -(0x1BADB002 + (1 << 16))
@@ -62,6 +70,12 @@ commands:
     dd loop_for_ever
     db 'z'
     dd sleep
+    db 'c'
+    dd consume
+    db 'i'
+    dd send_by_interrupts
+    db 'w'
+    dd echo_by_interrupts
     db 0
 
 exit_42:
@@ -102,26 +116,94 @@ loop_for_ever:
     jmp .again
 
 sleep:
+    mov esi, looping
+    call print
+    mov ebp, nothing
+    mov bl, 0
+sleep_with_interrupts:              ; EBP: COM1's handler, BL: what it wants to know
     lidt [idt_register]
-    mov eax, nothing                ; an interrupt gate for each vector of the PIC that could come
     mov edi, idt
     mov ecx, 256
 .gate:
+    mov eax, nothing
+    cmp ecx, 256 - COM1_VECTOR
+    jne .set
+    mov eax, ebp
+.set:
     mov [edi], ax
     mov word [edi + 2], 0x10
-    mov word [edi + 4], 0x8E00
-    mov edx, eax
-    shr edx, 16
-    mov [edi + 6], dx
+    mov word [edi + 4], 0x8E00      ; an interrupt gate, present
+    shr eax, 16
+    mov [edi + 6], ax
     add edi, 8
     loop .gate
-    mov esi, looping
-    call print
+    mov al, 0x11                    ; 8259A: ICW1 to ICW4, vectors from 0x20 on, then all masked but COM1
+    out 0x20, al
+    mov al, 0x20
+    out 0x21, al
+    mov al, 4
+    out 0x21, al
+    mov al, 1
+    out 0x21, al
+    mov al, ~(1 << 4) & 0xFF
+    out 0x21, al
+    mov dx, MODEM_CONTROL
+    mov al, 8                       ; OUT2 lets the interrupt through
+    out dx, al
+    xor ebp, ebp
+    mov dx, INTERRUPT_ENABLE
+    mov al, bl
+    out dx, al
     sti
 .again:
     hlt
     jmp .again
 nothing:
+    iret
+
+send_by_interrupts:
+    mov ebp, .sendable
+    mov bl, 2                       ; the holding register is empty
+    jmp sleep_with_interrupts
+.sendable:
+    mov dx, INTERRUPT_ID
+    in al, dx
+    cmp ebp, LETTERS
+    je .end
+    mov eax, ebp
+    xor edx, edx
+    mov ecx, 26
+    div ecx
+    lea eax, [edx + 'A']
+    mov dx, COM1
+    out dx, al
+    inc ebp
+    jmp end_of_interrupt
+.end:
+    xor eax, eax
+    jmp leave
+
+echo_by_interrupts:
+    mov esi, ready
+    call print
+    mov ebp, .received
+    mov bl, 1                       ; there is data
+    jmp sleep_with_interrupts
+.received:
+    mov dx, LINE_STATUS
+    in al, dx
+    test al, 1
+    jz end_of_interrupt
+    mov dx, COM1
+    in al, dx
+    cmp al, 'q'
+    je leave_5
+    call put
+    jmp .received
+
+end_of_interrupt:
+    mov al, 0x20
+    out 0x20, al
     iret
 
 numbers:
@@ -145,17 +227,26 @@ echo:
     mov esi, ready
     call print
 .again:
+    call get
+    call put
+    jmp .again
+
+consume:
+    call get
+    jmp consume
+
+; Waits for a byte and gives it in AL; a 'q' ends the run.
+get:
     mov dx, LINE_STATUS
     in al, dx
     test al, 1
-    jz .again
+    jz get
     mov dx, COM1
     in al, dx
     cmp al, 'q'
-    je .end
-    call put
-    jmp .again
-.end:
+    je leave_5
+    ret
+leave_5:
     mov eax, 5
     jmp leave
 

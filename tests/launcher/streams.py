@@ -41,11 +41,15 @@ class Output(LauncherTest):
         self.assertEqual(data, numbered_lines(20000))
         self.assert_status(process, 0)
 
-    def test_a_full_pipe_costs_no_processor_time_for_ever(self):
-        process = self.started("f")
-        time.sleep(1)
-        process.terminate()
-        self.assert_status(process, 128 + signal.SIGTERM)
+    def test_a_guest_that_sleeps_until_there_is_room_is_woken(self):
+        process = self.started("i")
+        fcntl.fcntl(process.stdout, F_SETPIPE_SZ, 4096)
+        time.sleep(0.5)
+        data = b""
+        while chunk := os.read(process.stdout.fileno(), 20000):
+            data += chunk
+        self.assertEqual(data, bytes(ord("A") + i % 26 for i in range(100000)))
+        self.assert_status(process, 0)
 
     def test_a_reader_that_goes_ends_the_run(self):
         process = self.started("f")
@@ -71,6 +75,20 @@ class Input(LauncherTest):
         data = bytes(i % 64 + 32 for i in range(300_000))
         done = run_guest("e", input=data + b"q")
         self.assertEqual((done.returncode, done.stdout == b"ready\n" + data), (5, True))
+
+    def test_a_guest_that_answers_nothing_gets_all_of_it(self):
+        self.assertEqual(run_guest("c", input=b"." * 300_000 + b"q").returncode, 5)
+
+    def test_a_guest_that_sleeps_is_woken(self):
+        process = self.started("w")
+        read_until(process.stdout.fileno(), b"ready\n")
+        for i in range(200):
+            word = b"%d;" % i
+            process.stdin.write(word)
+            self.assertEqual(read_until(process.stdout.fileno(), b";", PROMPT), word)
+            time.sleep(i % 10 / 1000)
+        process.stdin.write(b"q")
+        self.assert_status(process, 5)
 
     def test_the_end_of_input_does_not_end_the_guest(self):
         process = self.started("e")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 The RingOne authors
 """On a terminal: raw while the guest runs, as it was found after every end."""
+import os
 import signal
 import termios
 import time
@@ -60,6 +61,11 @@ class Keys(TerminalTest):
         terminal = self.echoing()
         terminal.type(b"[" + CTRL_A + CTRL_A + b"x]")
         self.assertEqual(terminal.read_until(b"]", PROMPT), b"[" + CTRL_A + b"x]")
+
+    def test_break(self):
+        terminal = self.echoing()
+        terminal.type(CTRL_A + b"b")
+        terminal.read_until(b"\0", PROMPT)  # as a UART reads it
 
     def test_unknown_commands_are_dropped(self):
         terminal = self.echoing()
@@ -156,10 +162,14 @@ class Gone(TerminalTest):
             time.sleep(0.5)
             terminal.signal(number)
             self.assert_ended(terminal, 128 + number)
-        terminal = self.terminal("f")
-        time.sleep(0.5)
-        terminal.type(CTRL_A + b"x")
-        self.assert_ended(terminal, 0)
+        for taken in (0, 1001, 5003):
+            terminal = self.terminal("f")
+            time.sleep(0.3)
+            while taken > 0:  # not to a multiple of what is written at once
+                taken -= len(os.read(terminal.master, min(taken, 4096)))
+            time.sleep(0.3)
+            terminal.type(CTRL_A + b"x")
+            self.assert_ended(terminal, 0)
 
 
 if __name__ == "__main__":
