@@ -100,6 +100,19 @@ def read_until(fd, text, limit=LIMIT):
     return data
 
 
+def read_to_end(fd, at_once, pause):
+    """All that a pipe gives until it is closed, `at_once` bytes and then a pause in seconds."""
+    data = b""
+    while True:
+        if not select.select([fd], [], [], LIMIT)[0]:
+            raise AssertionError(f"nothing more for {LIMIT} s after {len(data)} bytes")
+        chunk = os.read(fd, at_once)
+        if not chunk:
+            return data
+        data += chunk
+        time.sleep(pause)
+
+
 def numbered_lines(count):
     return b"".join(b"line %08d\n" % i for i in range(count))
 

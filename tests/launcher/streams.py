@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from machine import PROMPT, LauncherTest, numbered_lines, read_until, run_arguments, run_guest
+from machine import PROMPT, LauncherTest, numbered_lines, read_to_end, read_until, run_arguments, run_guest
 
 F_SETPIPE_SZ = 1031
 
@@ -34,20 +34,14 @@ class Output(LauncherTest):
         fcntl.fcntl(process.stdout, F_SETPIPE_SZ, 4096)
         time.sleep(1)  # every buffer is full by now
         self.assertIsNone(process.poll())
-        data = b""
-        while chunk := os.read(process.stdout.fileno(), 1000):
-            data += chunk
-            time.sleep(0.001)
-        self.assertEqual(data, numbered_lines(20000))
+        self.assertEqual(read_to_end(process.stdout.fileno(), 1000, 0.001), numbered_lines(20000))
         self.assert_status(process, 0)
 
     def test_a_guest_that_sleeps_until_there_is_room_is_woken(self):
         process = self.started("i")
         fcntl.fcntl(process.stdout, F_SETPIPE_SZ, 4096)
         time.sleep(0.5)
-        data = b""
-        while chunk := os.read(process.stdout.fileno(), 20000):
-            data += chunk
+        data = read_to_end(process.stdout.fileno(), 20000, 0)
         self.assertEqual(data, bytes(ord("A") + i % 26 for i in range(100000)))
         self.assert_status(process, 0)
 
