@@ -113,6 +113,7 @@ TEST_F(Pressure, links_run_out) {
     for (; unit_of(make(n, kTwoLinks)) == 0; ++n) {
         const std::uint32_t eip = kStart + n * kSpacing;
         ASSERT_EQ(cache().invalidate(eip / kPage, eip % kPage, eip % kPage), 1U);
+        ASSERT_EQ(cache().counters().evicted_units, 0U);
     }
     EXPECT_LE(3 * n, TranslationCache::kLinksPerUnit);
     EXPECT_GT(3 * (n + 3), TranslationCache::kLinksPerUnit);
