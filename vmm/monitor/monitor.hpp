@@ -86,6 +86,7 @@ private:
     [[nodiscard]] bool below_floor();
     [[nodiscard]] bool hidden_fault();
     [[nodiscard]] bool run_to_exit();
+    [[nodiscard]] bool roll_forward();
     [[nodiscard]] bool interruptible_boundary();
     [[nodiscard]] bool roll_back(std::uint32_t ccf, bool* interruptible);
     [[nodiscard]] Next inject(const GuestFault& fault);

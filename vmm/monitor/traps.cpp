@@ -65,20 +65,29 @@ bool Monitor::run_to_exit() {
             world_.run(); // nothing to take: on where it was, boundary or not
             continue;
         }
-        for (unsigned steps = 0; !interruptible_boundary(); ++steps) {
-            if (steps == kMaxRollForward) return true; // reported as what it is by the trap handler
-            ++counters_.roll_forward_steps;
-            do {
-                __atomic_store_n(&c.kicked, 0U, __ATOMIC_SEQ_CST);
-                c.single_step = 1;
-                world_.run();
-            } while (c.exit == RunExit::kick);
-            const bool stepped = c.exit == RunExit::trap && c.trap_vector == vector::kDebug;
-            if (!stepped) return true; // left through the gate, or faulted: the interrupt comes after that
-        }
-        return false;
+        return roll_forward();
     }
     return true;
+}
+
+/// Steps to the next boundary where an interrupt may be taken: false there. True when the fragment left through the
+/// gate or faulted before: the interrupt comes after that.
+bool Monitor::roll_forward() {
+    GuestContext& c = world_.context();
+    std::uint32_t kicked = 0; // what comes meanwhile is for later, and not lost
+    bool stepped = true;
+    // Too many steps are reported as what they are by the trap handler.
+    for (unsigned steps = 0; stepped && !interruptible_boundary(); ++steps) {
+        ++counters_.roll_forward_steps;
+        do {
+            kicked |= __atomic_exchange_n(&c.kicked, 0U, __ATOMIC_SEQ_CST);
+            c.single_step = 1;
+            world_.run();
+        } while (c.exit == RunExit::kick);
+        stepped = c.exit == RunExit::trap && c.trap_vector == vector::kDebug && steps < kMaxRollForward;
+    }
+    if (kicked != 0) __atomic_store_n(&c.kicked, 1U, __ATOMIC_SEQ_CST);
+    return !stepped;
 }
 
 /// Is the page that faulted one that this world cannot map, whatever the shadow MMU thinks it has mapped?

@@ -40,6 +40,8 @@ void handle(int signal, siginfo_t*, void* opaque) {
     const bool kick = signal != SIGSEGV && signal != SIGBUS && signal != SIGFPE && signal != SIGILL && signal != SIGTRAP;
     const auto code_selector = static_cast<std::uint16_t>(reg(REG_CSGSFS) & 0xFFFF);
     const auto rip = static_cast<std::uint64_t>(reg(REG_RIP));
+    // A timer's signal has not set it; and whoever sees the exit may be busy with something else.
+    if (kick) __atomic_store_n(&c->kicked, 1U, __ATOMIC_SEQ_CST);
 
     if (code_selector == c->code_selector) {
         constexpr int kOrder[] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI};
@@ -66,8 +68,7 @@ void handle(int signal, siginfo_t*, void* opaque) {
             reg(REG_RDI) = static_cast<greg_t>(reinterpret_cast<std::uint64_t>(c));
             reg(REG_EFL) = static_cast<greg_t>(kPlainFlags);
         }
-        // Elsewhere the monitor sees `kicked` before its next entry. A timer's signal has not set it.
-        __atomic_store_n(&c->kicked, 1U, __ATOMIC_SEQ_CST);
+        // Elsewhere the monitor sees `kicked` before its next entry.
         return;
     }
     if (signal == SIGTRAP && rip < kFourGiB) {
