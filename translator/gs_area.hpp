@@ -51,7 +51,7 @@ struct GsArea {
     std::uint16_t swap_fs;               ///< shadow selector that FS holds
     std::uint16_t swap_other;            ///< shadow selector of the guest's other one of FS and GS
     std::uint16_t swap_cs;               ///< shadow selector that reads the guest's code segment as data
-    std::uint16_t reserved;
+    std::uint16_t swap_wrap;             ///< shadow selector of what wraps at 4 GiB of the segment that FS holds
     alignas(64) std::uint8_t scratch[kScratchBytes];
     alignas(64) std::uint32_t return_cache[kDispatchClasses][kDispatchEntries];
     std::uint32_t indirect_table[kDispatchClasses][kDispatchEntries];

@@ -168,7 +168,7 @@ struct Emission {
     void step(const Step& s) {
         const Instruction& instruction = plan.instructions[s.instruction];
         const bool undoable =
-            s.kind == StepKind::swap_other || s.kind == StepKind::swap_code || s.kind == StepKind::sti;
+            s.kind == StepKind::swap_other || s.kind == StepKind::swap_wrap || s.kind == StepKind::swap_code || s.kind == StepKind::sti;
         mark_boundary(instruction.eip, s.interruptible, undoable ? unsigned{Flags::undoable} : 0U);
         switch (s.kind) {
         case StepKind::copy: copy(instruction, SegmentPrefix::keep); break;
@@ -177,6 +177,7 @@ struct Emission {
                                                                                   : SegmentPrefix::fs);
             break;
         case StepKind::swap_other: swapped(instruction, offsetof(GsArea, swap_other)); break;
+        case StepKind::swap_wrap: swapped(instruction, offsetof(GsArea, swap_wrap)); break;
         case StepKind::swap_code: swapped(instruction, offsetof(GsArea, swap_cs)); break;
         case StepKind::cli: w.store_gs_immediate(offsetof(GsArea, virtual_if), 0); break;
         case StepKind::sti: sti(instruction.eip); break;

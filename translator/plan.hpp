@@ -6,6 +6,7 @@
 #include "translator/decoder.hpp"
 #include "translator/instruction_table.hpp"
 #include "translator/options.hpp"
+#include "translator/site_hints.hpp"
 
 #include <boost/container/options.hpp>
 #include <boost/container/static_vector.hpp>
@@ -19,6 +20,7 @@ enum class StepKind : std::uint8_t {
     copy,         ///< runs as it is (re-encoded when the code segment is 16-bit)
     copy_via_fs,  ///< its GS or FS operand goes through FS, which already holds that segment
     swap_other,   ///< its operand's segment is the one FS does not hold: FS is switched around it
+    swap_wrap,    ///< as copy_via_fs, for offsets that wrap at 4 GiB: FS holds that part of the segment meanwhile
     swap_code,    ///< its operand is in the code segment: FS reads that segment meanwhile
     cli,
     sti,
@@ -106,7 +108,8 @@ struct PlanResult {
 /// Decodes guest code into a block plan.
 class Planner {
 public:
-    Planner(const Decoder& decoder, const Options& options) : decoder_(decoder), options_(options) {}
+    Planner(const Decoder& decoder, const Options& options, const SiteHints& hints)
+        : decoder_(decoder), options_(options), hints_(hints) {}
 
     /// Plans the block at `eip`. `one_instruction` limits it to one (for single step and interrupt shadows); such a
     /// block ends with Terminal `step` unless its instruction is a terminal itself.
@@ -128,6 +131,7 @@ private:
 
     const Decoder& decoder_;
     const Options& options_;
+    const SiteHints& hints_;
 };
 
 } // namespace ringone::translator

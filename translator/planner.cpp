@@ -67,6 +67,9 @@ StepKind copy_kind(const Instruction& instruction, const CodeContext& context) {
     return StepKind::copy;
 }
 
+/// May the monitor take this one over? A string instruction traps on few of the pages it goes over.
+bool adaptable(const Instruction& instruction) { return instruction.info.meta.category != ZYDIS_CATEGORY_STRINGOP; }
+
 /// Are the bytes in the fragment those of the guest?
 bool byte_identical(StepKind kind, const Instruction& instruction, const CodeContext& context) {
     if (context.code_size != CodeSize::bits32) return false;
@@ -168,6 +171,15 @@ bool Planner::add(Plan& plan, const Instruction& instruction, bool in_shadow) co
         if (byte_identical(kind, instruction, context)) ++plan.identical;
         return true;
     };
+    const auto copy = [&] {
+        const StepKind kind = copy_kind(instruction, context);
+        switch (options_.adaptive ? hints_.at(context.cs_base + instruction.eip) : SiteHint::none) {
+        case SiteHint::callout: return adaptable(instruction) ? end(TerminalKind::callout) : step(kind);
+        case SiteHint::wraps: return step(kind == StepKind::copy_via_fs ? StepKind::swap_wrap : kind);
+        case SiteHint::none: break;
+        }
+        return step(kind);
+    };
     const bool flat_kernel = whole_32(instruction, context) && context.cpl == 0 && !context.virtual_8086;
 
     switch (row.action) {
@@ -177,7 +189,7 @@ bool Planner::add(Plan& plan, const Instruction& instruction, bool in_shadow) co
     case Action::copy_simd:
     case Action::copy_mmx:
         if (const std::uint8_t vector = fpu_fault(row.action, instruction, context)) return end_fault(vector);
-        return step(copy_kind(instruction, context));
+        return copy();
     case Action::undefined: return end_fault(kVectorUndefined);
     case Action::cli:
         return flat_kernel && options_.inline_cli_sti ? step(StepKind::cli) : end(TerminalKind::callout);

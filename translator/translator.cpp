@@ -11,7 +11,7 @@ constexpr std::uint32_t kPageShift = 12;
 
 Translator::Translator(CodeMemory code, GsArea& gs, std::uint32_t exit_gate, std::span<std::byte> metadata,
                        const Options& options)
-    : options_(options), planner_(decoder_, options_), cache_(code, gs, exit_gate, metadata),
+    : options_(options), planner_(decoder_, options_, hints_), cache_(code, gs, exit_gate, metadata),
       backend_(cache_, options_) {}
 
 Ia32Backend::Emitted Translator::emit(CodeSource& source, std::uint8_t context, bool may_fall) {

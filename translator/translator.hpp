@@ -30,6 +30,7 @@ public:
 
     [[nodiscard]] TranslationCache& cache() { return cache_; }
     [[nodiscard]] const Planner& planner() const { return planner_; }
+    [[nodiscard]] SiteHints& site_hints() { return hints_; }
     [[nodiscard]] const Options& options() const { return options_; }
     /// The plan made last (for `ringone translate` and the verifier).
     [[nodiscard]] const Plan& last_plan() const { return plan_; }
@@ -42,6 +43,7 @@ private:
 
     Options options_;
     Decoder decoder_;
+    SiteHints hints_;
     Planner planner_;
     TranslationCache cache_;
     Ia32Backend backend_;

@@ -31,6 +31,7 @@ constexpr struct {
     {offsetof(GsArea, temporary), "temporary"},
     {offsetof(GsArea, swap_fs), "swap_fs"},
     {offsetof(GsArea, swap_other), "swap_other"},
+    {offsetof(GsArea, swap_wrap), "swap_wrap"},
     {offsetof(GsArea, swap_cs), "swap_cs"},
 };
 

@@ -36,6 +36,7 @@ Treatment step_treatment(StepKind kind) {
     case StepKind::copy:
     case StepKind::copy_via_fs: return Treatment::identical; // if its bytes are the guest's
     case StepKind::swap_other:
+    case StepKind::swap_wrap:
     case StepKind::swap_code: return Treatment::adjusted;
     case StepKind::cli:
     case StepKind::sti:

@@ -71,7 +71,8 @@ std::vector<Statistic> collect(VirtualMachine& machine) {
         .add("translation cycles", m.translation_cycles)
         .add("kicks", m.kicks)
         .add("roll-forward steps", m.roll_forward_steps)
-        .add("segment loads", m.segment_loads);
+        .add("segment loads", m.segment_loads)
+        .add("instructions translated anew", m.adapted);
     c.group("translations")
         .add("fragments", t.fragments)
         .add("guest instructions", t.guest_instructions)

@@ -6,6 +6,7 @@
 #include "vmm/monitor/monitor.hpp"
 
 #include "translator/code_writer.hpp"
+#include "vmm/monitor/operands.hpp"
 
 #include <cstring>
 
@@ -39,7 +40,37 @@ bool is_system(Action action) {
     }
 }
 
+bool is_copy(Action action) {
+    switch (action) {
+    case Action::copy:
+    case Action::copy_x87:
+    case Action::copy_wait:
+    case Action::copy_simd:
+    case Action::copy_mmx: return true;
+    default: return false;
+    }
+}
+
 } // namespace
+
+/// Does the instruction's FS or GS operand lie beyond 4 GiB, seen from its segment's base?
+bool Monitor::address_wraps() const {
+    for (std::uint32_t i = 0; i < instruction_.info.operand_count; ++i) {
+        const ZydisDecodedOperand& operand = instruction_.operands[i];
+        if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || operand.mem.type != ZYDIS_MEMOP_TYPE_MEM) continue;
+        if (operand.mem.segment != ZYDIS_REGISTER_FS && operand.mem.segment != ZYDIS_REGISTER_GS) continue;
+        const std::uint32_t base = vcpu_.segment(to_segment(operand.mem.segment)).base;
+        return effective_offset(vcpu_, instruction_, operand) > 0xFFFFFFFF - base;
+    }
+    return false;
+}
+
+/// The hint for the instruction at CS:EIP has changed: its fragments go. Only between runs.
+void Monitor::translate_anew() {
+    const std::uint32_t linear = vcpu_.segment(Segment::cs).base + vcpu_.eip;
+    (void)translator_.cache().invalidate(views_.physical_page(linear), linear % kPage, linear % kPage);
+    ++counters_.adapted;
+}
 
 MaybeFault Monitor::decode_at_eip() {
     const Planner::FetchResult fetched =
@@ -60,7 +91,14 @@ MaybeFault Monitor::decode_at_eip() {
 Monitor::Next Monitor::callout() {
     if (const MaybeFault fault = decode_at_eip()) return inject(*fault);
     ++counters_.callouts_by_mnemonic[instruction_.mnemonic()];
-    if (!is_system(translator::classify(instruction_).action)) return emulate_decoded(false);
+    const Action action = translator::classify(instruction_).action;
+    if (!is_system(action)) {
+        const std::uint32_t linear = vcpu_.segment(Segment::cs).base + vcpu_.eip;
+        if (is_copy(action) && translator_.site_hints().at(linear) == translator::SiteHint::callout &&
+            translator_.site_hints().called_out(linear))
+            translate_anew();
+        return emulate_decoded(false);
+    }
 
     const Outcome outcome = execute_system(vcpu_, memory_, *this, *this, instruction_);
     switch (outcome.kind) {
@@ -83,6 +121,9 @@ Monitor::Next Monitor::callout() {
 Monitor::Next Monitor::emulate_at_eip(bool hardware_said_gp) {
     if (const MaybeFault fault = decode_at_eip()) return inject(*fault);
     ++counters_.emulated_by_mnemonic[instruction_.mnemonic()];
+    if (translator_.options().adaptive && is_copy(translator::classify(instruction_).action) &&
+        translator_.site_hints().trapped(vcpu_.segment(Segment::cs).base + vcpu_.eip, address_wraps()))
+        translate_anew();
     return emulate_decoded(hardware_said_gp);
 }
 

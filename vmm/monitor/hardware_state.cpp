@@ -48,6 +48,15 @@ ShadowDescriptor Monitor::shadow_of(const SegmentCache& s, bool as_data) const {
     return d;
 }
 
+/// The part of a segment whose addresses wrap at 4 GiB: offsets above 4 GiB - base, which the truncated shadow cannot
+/// have. Expand-down segments reach just that.
+ShadowDescriptor Monitor::wrapped_shadow_of(const SegmentCache& s) const {
+    const std::uint32_t zone = user_mode() ? memory_.user_limit() : world_.zone().guest_limit;
+    const bool wraps = s.usable && !s.expand_down() && s.base != 0 && s.limit == 0xFFFFFFFF && s.base <= zone;
+    if (!wraps) return kEmpty;
+    return {s.base, 0U - s.base - 1U, s.writable(), true, true, true};
+}
+
 void Monitor::load_segments() {
     GuestContext& c = world_.context();
     translator::GsArea& gs = *world_.zone().gs;
@@ -57,6 +66,7 @@ void Monitor::load_segments() {
     c.ds = shadow(Segment::ds);
     gs.swap_fs = shadow(fs_holds_gs_ ? Segment::gs : Segment::fs);
     gs.swap_other = shadow(fs_holds_gs_ ? Segment::fs : Segment::gs);
+    gs.swap_wrap = world_.selector_for(wrapped_shadow_of(vcpu_.segment(fs_holds_gs_ ? Segment::gs : Segment::fs)));
     gs.swap_cs = world_.selector_for(shadow_of(vcpu_.segment(Segment::cs), true));
     for (std::size_t i = 0; i < kSegmentCount; ++i) gs.guest_selectors[i][0] = vcpu_.segments[i].selector;
 }

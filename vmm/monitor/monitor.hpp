@@ -36,6 +36,7 @@ struct Stop {
 struct MonitorCounters {
     std::uint64_t exits_link, exits_indirect, exits_callout, exits_fault, exits_step, kicks, roll_forward_steps;
     std::uint64_t segment_loads, traps, emulated, injected_faults, injected_interrupts, halts, hidden_faults;
+    std::uint64_t adapted; ///< instructions translated anew for what their accesses did
     std::uint64_t traps_by_vector[32];
     std::uint64_t injected_by_vector[32];
     std::uint32_t callouts_by_mnemonic[ZYDIS_MNEMONIC_MAX_VALUE + 1];
@@ -97,12 +98,15 @@ private:
     [[nodiscard]] Next emulate_at_eip(bool hardware_said_gp);
     [[nodiscard]] Next emulate_decoded(bool hardware_said_gp);
     [[nodiscard]] MaybeFault decode_at_eip();
+    [[nodiscard]] bool address_wraps() const;
+    void translate_anew();
 
     // hardware_state.cpp
     void load_hardware();
     void save_hardware();
     void load_segments();
     [[nodiscard]] ShadowDescriptor shadow_of(const SegmentCache& segment, bool as_data) const;
+    [[nodiscard]] ShadowDescriptor wrapped_shadow_of(const SegmentCache& segment) const;
     [[nodiscard]] translator::CodeContext code_context() const;
     [[nodiscard]] bool user_mode() const { return vcpu_.cpl == 3 || vcpu_.virtual_8086(); }
 

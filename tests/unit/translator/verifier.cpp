@@ -223,7 +223,7 @@ void Verifier::check_segment_load(std::size_t index) {
     constexpr std::size_t kHome = offsetof(GsArea, swap_fs);
     const auto loads = [&](std::size_t i, std::size_t slot) { return line(i).gs(0x8E, 0x25, slot); };
     const auto away = [&](std::size_t i) {
-        return loads(i, offsetof(GsArea, swap_other)) || loads(i, offsetof(GsArea, swap_cs));
+        return loads(i, offsetof(GsArea, swap_other)) || loads(i, offsetof(GsArea, swap_wrap)) || loads(i, offsetof(GsArea, swap_cs));
     };
     if (away(index)) {
         const Line& user = line(index + 1);

@@ -207,7 +207,8 @@ bool ProcessWorld::slot_in_use(std::uint32_t slot) const {
     const std::uint16_t selector = ldt_selector(kFirstShadowEntry + slot);
     const translator::GsArea& gs = *zone_.gs;
     return selector == context_->es || selector == context_->ss || selector == context_->ds || selector == context_->fs ||
-           selector == gs.swap_fs || selector == gs.swap_other || selector == gs.swap_cs;
+           selector == gs.swap_fs || selector == gs.swap_other ||
+           selector == gs.swap_wrap || selector == gs.swap_cs;
 }
 
 void ProcessWorld::write_descriptor(std::uint32_t slot, const ShadowDescriptor& d) {
