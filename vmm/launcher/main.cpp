@@ -4,6 +4,7 @@
 // ringone: the command line.
 #include "vmm/launcher/exit_status.hpp"
 #include "vmm/launcher/run.hpp"
+#include "vmm/launcher/translate.hpp"
 #include "vmm/launcher/standard_streams.hpp"
 
 #include <cstdio>
@@ -38,6 +39,7 @@ int run_command(int argc, char** argv) {
     app.fallthrough();
     std::function<int()> command;
     add_run(app, command);
+    add_translate(app, command);
     try {
         app.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {

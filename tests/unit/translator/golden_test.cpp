@@ -3,13 +3,12 @@
 //
 // Golden files of the emitted code: golden/NAME.txt, so that a change of code generation is a diff to review.
 // RINGONE_UPDATE_GOLDEN=1 rewrites them.
+#include "tests/unit/translator/golden_file.hpp"
 #include "tests/unit/translator/translator_machine.hpp"
 #include "vmm/launcher/fragment_listing.hpp"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <sstream>
 
@@ -100,8 +99,6 @@ const Case kCases[] = {
      {}, true},
 };
 
-std::string path_of(const char* name) { return std::string(RINGONE_GOLDEN_DIR "/") + name + ".txt"; }
-
 std::string switched_off(const Options& o) {
     const std::pair<bool, const char*> switches[] = {{o.chain, " chain"},
                                                      {o.fall_through, " fall-through"},
@@ -141,17 +138,7 @@ std::string render(const Case& c) {
 class Golden : public testing::TestWithParam<Case> {};
 
 TEST_P(Golden, matches) {
-    const std::string now = render(GetParam());
-    const std::string path = path_of(GetParam().name);
-    if (std::getenv("RINGONE_UPDATE_GOLDEN") != nullptr) {
-        std::ofstream(path) << now;
-        return;
-    }
-    std::ifstream file(path);
-    ASSERT_TRUE(file) << path << " is missing: run once with RINGONE_UPDATE_GOLDEN=1";
-    std::ostringstream golden;
-    golden << file.rdbuf();
-    EXPECT_EQ(golden.str(), now) << "the emitted code changed: review it, then RINGONE_UPDATE_GOLDEN=1";
+    expect_golden(GetParam().name, render(GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Translator, Golden, testing::ValuesIn(kCases),
