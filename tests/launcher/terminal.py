@@ -99,6 +99,14 @@ class Restored(TerminalTest):
             terminal.signal(number)
             self.assert_ended(terminal, 128 + number)
 
+    def test_after_fatal_signals(self):
+        for number in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL):
+            for action, sign in (("e", b"ready\n"), ("l", b"looping\n")):
+                terminal = self.terminal(action)
+                terminal.read_until(sign)
+                terminal.signal(number)
+                self.assert_ended(terminal, -number)
+
     def test_while_stopped(self):
         terminal = self.echoing()
         for _ in range(3):

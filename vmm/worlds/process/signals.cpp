@@ -6,6 +6,7 @@
 #include <cstring>
 #include <immintrin.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 extern "C" {
 // Labels in gate.S.
@@ -24,20 +25,32 @@ constexpr std::uint64_t kFourGiB = 1ULL << 32U;
 constexpr std::uint64_t kPlainFlags = 0x202;
 constexpr std::uint64_t kTrapFlag = 0x100;
 constexpr int kTrapSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+constexpr int kAbort = SIGABRT; ///< never the guest's
 
 /// The one world of this process. Signal handlers have no other way to find it; set before they are installed.
 GuestContext* guest_context = nullptr;
 void (*last_will)() = nullptr;
+int kick_signal_number = 0; ///< kick_signal(), which asks libc, when the handlers were installed
 
 std::uint64_t address(const char* label) { return reinterpret_cast<std::uint64_t>(label); }
 
+/// Ends the process by the signal as if there were no handler.
+void die(int signal, std::uint64_t host_fs_base) {
+    _writefsbase_u64(host_fs_base);
+    if (last_will != nullptr) last_will();
+    std::signal(signal, SIG_DFL);
+    kill(getpid(), signal); // held until the handler returns
+}
+
 /// Runs with the guest's FS base: nothing here may touch thread-local storage (no errno, no stack protector) before
 /// FS is set back, and no SSE register (compiled with -mgeneral-regs-only).
-void handle(int signal, siginfo_t*, void* opaque) {
+void handle(int signal, siginfo_t* info, void* opaque) {
     auto& registers = static_cast<ucontext_t*>(opaque)->uc_mcontext.gregs;
     const auto reg = [&registers](int name) -> greg_t& { return registers[name]; };
     GuestContext* const c = guest_context;
-    const bool kick = signal != SIGSEGV && signal != SIGBUS && signal != SIGFPE && signal != SIGILL && signal != SIGTRAP;
+    const bool kick = signal == kick_signal_number;
+    // From kill() or abort(), not from the hardware: nothing that the guest has done.
+    if (!kick && info->si_code <= 0) return die(signal, c->host_fs_base);
     const auto code_selector = static_cast<std::uint16_t>(reg(REG_CSGSFS) & 0xFFFF);
     const auto rip = static_cast<std::uint64_t>(reg(REG_RIP));
     // A timer's signal has not set it; and whoever sees the exit may be busy with something else.
@@ -76,10 +89,7 @@ void handle(int signal, siginfo_t*, void* opaque) {
         reg(REG_EFL) &= ~static_cast<greg_t>(kTrapFlag);
         return;
     }
-    // Not the guest's: a bug in the monitor or the launcher. Die of it as if no handler had been there.
-    _writefsbase_u64(c->host_fs_base);
-    if (last_will != nullptr) last_will();
-    std::signal(signal, SIG_DFL);
+    die(signal, c->host_fs_base); // not the guest's: a bug in the monitor or the launcher
 }
 
 } // namespace
@@ -90,6 +100,7 @@ int kick_signal() { return SIGRTMIN + 3; }
 
 bool install_handlers(GuestContext* context) {
     guest_context = context;
+    kick_signal_number = kick_signal();
     struct sigaction action;
     std::memset(&action, 0, sizeof action);
     action.sa_sigaction = handle;
@@ -98,11 +109,12 @@ bool install_handlers(GuestContext* context) {
     sigfillset(&action.sa_mask);
     for (const int signal : kTrapSignals)
         if (sigaction(signal, &action, nullptr) != 0) return false;
-    return sigaction(kick_signal(), &action, nullptr) == 0;
+    return sigaction(kAbort, &action, nullptr) == 0 && sigaction(kick_signal(), &action, nullptr) == 0;
 }
 
 void remove_handlers() {
     for (const int signal : kTrapSignals) std::signal(signal, SIG_DFL);
+    std::signal(kAbort, SIG_DFL);
     std::signal(kick_signal(), SIG_IGN);
     guest_context = nullptr;
 }

@@ -10,7 +10,8 @@ namespace ringone::vmm::process {
 
 /// Real-time signal of a kick: it never means anything else in this process.
 [[nodiscard]] int kick_signal();
-/// `function` runs before the process dies of an exception that is not the guest's.
+/// `function` runs before the process dies of an exception that is not the guest's, of abort(), or of such a signal
+/// that somebody sent.
 void on_fatal_signal(void (*function)());
 
 /// Routes the hardware's traps (as signals) and kicks of the calling thread to the gates. `linear_end`: addresses
