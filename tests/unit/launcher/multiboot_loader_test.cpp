@@ -133,7 +133,8 @@ TEST(MultibootLoader, KernelBelow640KiBStaysWhole) {
               std::vector<std::uint8_t>(machine.kernel.begin() + kCodeOffset, machine.kernel.end()));
     EXPECT_EQ(machine.text(machine.at<std::uint32_t>(info + 16)), machine.command_line);
     EXPECT_GE(machine.at<std::uint32_t>(info + 16), 0x91000U);
-    EXPECT_EQ(machine.at<std::uint32_t>(machine.at<std::uint32_t>(info + 24)), 0x100000U) << "modules lie above 1 MiB";
+    EXPECT_EQ(machine.at<std::uint32_t>(machine.at<std::uint32_t>(info + 24)), 0x100000U)
+        << "modules lie above 1 MiB";
 }
 
 TEST(MultibootLoader, HeaderIsFoundInTheFirst8192BytesOnly) {
