@@ -26,6 +26,7 @@ ProgramImage ProgramImage::from_elf(const std::string& path, std::vector<std::ui
     if (header.e_machine != EM_386 || header.e_phentsize != sizeof(Elf32_Phdr))
         throw UserError(fmt::format("{} is no linked program for 32-bit x86", path));
     ProgramImage image({}, header.e_entry);
+    std::uint32_t physical_entry = header.e_entry;
     for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
         const std::uint64_t at = header.e_phoff + i * sizeof(Elf32_Phdr);
         if (at + sizeof(Elf32_Phdr) > bytes.size())
@@ -39,8 +40,12 @@ ProgramImage ProgramImage::from_elf(const std::string& path, std::vector<std::ui
         if (std::uint64_t{part.p_vaddr} + memory_bytes > kAddressSpace)
             throw UserError(fmt::format("a part of {} does not fit below 4 GiB", path));
         image.parts_.push_back({part.p_vaddr, part.p_offset, part.p_filesz, memory_bytes});
+        // A kernel's entry point may be a physical address: it is entered with paging off.
+        if (header.e_entry - part.p_paddr < memory_bytes) physical_entry = header.e_entry - part.p_paddr + part.p_vaddr;
     }
     image.file_ = std::move(file);
+    std::uint8_t first;
+    if (image.fetch(header.e_entry, {&first, 1}) == 0) image.entry_ = physical_entry;
     return image;
 }
 

@@ -13,7 +13,8 @@ namespace ringone::launcher {
 /// A program's code as it lies in its address space, for looking at; nothing of it is run.
 class ProgramImage final : public translator::CodeSource {
 public:
-    /// An i386 ELF file: its loadable segments at their virtual addresses. Throws UserError.
+    /// An i386 ELF file: its loadable segments at their virtual addresses, where its entry point is sought, too.
+    /// Throws UserError.
     [[nodiscard]] static ProgramImage from_elf(const std::string& path, std::vector<std::uint8_t> file);
     /// Plain code, loaded and begun at `address`. Throws UserError.
     [[nodiscard]] static ProgramImage from_flat(const std::string& path, std::vector<std::uint8_t> file,

@@ -124,6 +124,15 @@ TEST(Translate, an_elf_program_lies_at_its_virtual_addresses) {
     EXPECT_NE(list_translation(program, settings_at(program.entry())).find("block c0100000"), std::string::npos);
 }
 
+TEST(Translate, a_physical_entry_point_is_found_at_its_virtual_address) {
+    const ProgramImage program = ProgramImage::from_elf(
+        "kernel", elf([](Elf32_Ehdr& h, Elf32_Phdr& p) { h.e_entry = p.p_paddr + 8; }));
+    EXPECT_EQ(program.entry(), 0xC0100008U);
+    const ProgramImage lost =
+        ProgramImage::from_elf("kernel", elf([](Elf32_Ehdr& h, Elf32_Phdr&) { h.e_entry = 0x5000; }));
+    EXPECT_EQ(lost.entry(), 0x5000U);
+}
+
 std::string elf_error(const Bytes& file) {
     try {
         (void)ProgramImage::from_elf("kernel", file);
