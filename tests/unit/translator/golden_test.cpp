@@ -28,6 +28,8 @@ struct Case {
     bool one_instruction = false;
     /// What happens to the fragment after its translation; its fragments are listed then.
     std::function<void(TranslatorMachine&, FragmentId)> then{};
+    /// What its accesses did before.
+    SiteHint hint = SiteHint::none;
 };
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
@@ -51,6 +53,12 @@ const Case kCases[] = {
      {0x89, 0xD8, 0x66, 0x89, 0xD8, 0x8B, 0x07, 0x67, 0x8B, 0x03, 0xB8, 0x34, 0x12, 0x0F, 0x58, 0xC1, 0x26, 0xAA,
       0x50, 0xEB, 0xFE},
      bits16},
+    {"adapted_wrap", "Accesses that wrapped at 4 GiB: FS is switched to that part of its segment.",
+     {0x65, 0x8B, 0x1D, 0xF0, 0xFF, 0xFF, 0xFF, 0x43, 0xEB, 0xFE}, fs_holds_gs, {}, false, {}, SiteHint::wraps},
+    {"adapted_callout", "Accesses that trapped: the monitor does them at once.",
+     {0x8B, 0x03, 0x43, 0xEB, 0xFE}, {}, {}, false, {}, SiteHint::callout},
+    {"adapted_off", "The same, not adapted.", {0x8B, 0x03, 0x43, 0xEB, 0xFE}, {},
+     [](Options& o) { o.adaptive = false; }, false, {}, SiteHint::callout},
     {"inlined_cli_sti", "CLI; STI calls out when an interrupt waits; its successor is not interruptible.",
      {0xFA, 0xFB, 0x90, 0x90, 0xEB, 0xFE}},
     {"inlined_pushf", "PUSHFD makes the guest's image from the hardware's.", {0x9C, 0xEB, 0xFE}},
@@ -106,7 +114,8 @@ std::string switched_off(const Options& o) {
                                                      {o.return_cache, " return-cache"},
                                                      {o.inline_cli_sti, " inline-cli-sti"},
                                                      {o.inline_pushf_popf, " inline-pushf-popf"},
-                                                     {o.inline_selector_reads, " inline-selector-reads"}};
+                                                     {o.inline_selector_reads, " inline-selector-reads"},
+                                                     {o.adaptive, " adaptive"}};
     std::string text;
     for (const auto& [on, name] : switches)
         if (!on) text += name;
@@ -119,6 +128,8 @@ std::string render(const Case& c) {
     TranslatorMachine machine(options);
     if (c.context) c.context(machine.context);
     machine.guest.put(kEip, c.guest);
+    while (machine.translator.site_hints().at(kEip) != c.hint)
+        (void)machine.translator.site_hints().trapped(kEip, c.hint == SiteHint::wraps);
     const FragmentId first = machine.translate(kEip, c.one_instruction);
     const auto count = static_cast<std::uint32_t>(machine.cache().counters().fragments);
     if (c.then) c.then(machine, first);

@@ -81,6 +81,9 @@ TEST_P(VerifyRandom, every_fragment_is_safe_and_precise) {
                                                        ? assemble(generator.sequence(), kEip, GetParam())
                                                        : wild_bytes(generator);
             machine.guest.put(kEip, code);
+            // Experience with some of its instructions; what comes of it stays for the next sequences.
+            for (std::uint32_t i = generator.below(16) * SiteHints::kTrapsToHint; i > 0; --i)
+                (void)machine.translator.site_hints().trapped(kEip + i / SiteHints::kTrapsToHint, (i & 1U) != 0);
             machine.context = random_context(generator, GetParam());
             const bool one = generator.below(8) == 0;
             const std::uint64_t before = machine.cache().counters().fragments;
