@@ -67,8 +67,11 @@ StepKind copy_kind(const Instruction& instruction, const CodeContext& context) {
     return StepKind::copy;
 }
 
-/// May the monitor take this one over? A string instruction traps on few of the pages it goes over.
-bool adaptable(const Instruction& instruction) { return instruction.info.meta.category != ZYDIS_CATEGORY_STRINGOP; }
+/// May the monitor take this one over? A string instruction traps on few of the pages it goes over; which of several
+/// faults an SSE instruction takes only the hardware tells.
+bool adaptable(const Instruction& instruction, Action action) {
+    return action == Action::copy && instruction.info.meta.category != ZYDIS_CATEGORY_STRINGOP;
+}
 
 /// Are the bytes in the fragment those of the guest?
 bool byte_identical(StepKind kind, const Instruction& instruction, const CodeContext& context) {
@@ -173,8 +176,8 @@ bool Planner::add(Plan& plan, const Instruction& instruction, bool in_shadow) co
     };
     const auto copy = [&] {
         const StepKind kind = copy_kind(instruction, context);
-        switch (options_.adaptive ? hints_.at(context.cs_base + instruction.eip) : SiteHint::none) {
-        case SiteHint::callout: return adaptable(instruction) ? end(TerminalKind::callout) : step(kind);
+        switch (options_.adaptive ? hints_.at(context.cs_base + instruction.eip, instruction) : SiteHint::none) {
+        case SiteHint::callout: return adaptable(instruction, row.action) ? end(TerminalKind::callout) : step(kind);
         case SiteHint::wraps: return step(kind == StepKind::copy_via_fs ? StepKind::swap_wrap : kind);
         case SiteHint::none: break;
         }

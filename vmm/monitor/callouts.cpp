@@ -94,7 +94,7 @@ Monitor::Next Monitor::callout() {
     const Action action = translator::classify(instruction_).action;
     if (!is_system(action)) {
         const std::uint32_t linear = vcpu_.segment(Segment::cs).base + vcpu_.eip;
-        if (is_copy(action) && translator_.site_hints().at(linear) == translator::SiteHint::callout &&
+        if (is_copy(action) && translator_.site_hints().at(linear, instruction_) == translator::SiteHint::callout &&
             translator_.site_hints().called_out(linear))
             translate_anew();
         return emulate_decoded(false);
@@ -122,7 +122,7 @@ Monitor::Next Monitor::emulate_at_eip(bool hardware_said_gp) {
     if (const MaybeFault fault = decode_at_eip()) return inject(*fault);
     ++counters_.emulated_by_mnemonic[instruction_.mnemonic()];
     if (translator_.options().adaptive && is_copy(translator::classify(instruction_).action) &&
-        translator_.site_hints().trapped(vcpu_.segment(Segment::cs).base + vcpu_.eip, address_wraps()))
+        translator_.site_hints().trapped(vcpu_.segment(Segment::cs).base + vcpu_.eip, instruction_, address_wraps()))
         translate_anew();
     return emulate_decoded(hardware_said_gp);
 }

@@ -128,8 +128,13 @@ std::string render(const Case& c) {
     TranslatorMachine machine(options);
     if (c.context) c.context(machine.context);
     machine.guest.put(kEip, c.guest);
-    while (machine.translator.site_hints().at(kEip) != c.hint)
-        (void)machine.translator.site_hints().trapped(kEip, c.hint == SiteHint::wraps);
+    if (c.hint != SiteHint::none) {
+        Instruction hinted;
+        EXPECT_EQ(machine.translator.planner().fetch(machine.guest, machine.context, kEip, hinted).status,
+                  Planner::Fetched::ok);
+        while (machine.translator.site_hints().at(kEip, hinted) != c.hint)
+            (void)machine.translator.site_hints().trapped(kEip, hinted, c.hint == SiteHint::wraps);
+    }
     const FragmentId first = machine.translate(kEip, c.one_instruction);
     const auto count = static_cast<std::uint32_t>(machine.cache().counters().fragments);
     if (c.then) c.then(machine, first);

@@ -82,9 +82,16 @@ TEST_P(VerifyRandom, every_fragment_is_safe_and_precise) {
                                                        : wild_bytes(generator);
             machine.guest.put(kEip, code);
             // Experience with some of its instructions; what comes of it stays for the next sequences.
-            for (std::uint32_t i = generator.below(16) * SiteHints::kTrapsToHint; i > 0; --i)
-                (void)machine.translator.site_hints().trapped(kEip + i / SiteHints::kTrapsToHint, (i & 1U) != 0);
             machine.context = random_context(generator, GetParam());
+            for (std::uint32_t offset = 0; offset < generator.below(16); ++offset) {
+                Instruction met;
+                if (machine.translator.planner().fetch(machine.guest, machine.context, kEip + offset, met).status !=
+                    Planner::Fetched::ok)
+                    continue;
+                const std::uint32_t linear = machine.context.cs_base + kEip + offset;
+                const bool wrapped = generator.below(2) != 0;
+                while (!machine.translator.site_hints().trapped(linear, met, wrapped)) {}
+            }
             const bool one = generator.below(8) == 0;
             const std::uint64_t before = machine.cache().counters().fragments;
             const FragmentId first = machine.translate(kEip, one);
