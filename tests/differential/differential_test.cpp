@@ -5,6 +5,7 @@
 // RINGONE_SEQUENCES: how many a test (default 400000); RINGONE_SEED: the first seed.
 #include "tests/differential/sequence.hpp"
 #include "tests/differential/two_way_machine.hpp"
+#include "tests/unit/translator/verifier.hpp"
 
 #include <gtest/gtest.h>
 
@@ -113,6 +114,17 @@ Sequence shrink(TwoWayMachine& machine, CodeSize size, Sequence sequence, const 
     return sequence;
 }
 
+/// Checks the fragments that begin in the code, as the run left them: chained, entered indirectly, adapted.
+void verify_fragments(Verifier& verifier, TwoWayMachine& machine, std::size_t code_bytes) {
+    const translator::TranslationCache& cache = machine.monitor().translator().cache();
+    for (std::uint32_t offset = 0; offset < code_bytes; ++offset)
+        for (std::uint8_t context = 0; context < translator::kMaxContexts; ++context) {
+            const translator::FragmentId id = cache.find(machine.code_eip() + offset, context);
+            if (id == translator::kNone) continue;
+            for (const std::string& problem : verifier.check(id)) ADD_FAILURE() << problem;
+        }
+}
+
 void compare_many(CodeSize size, const translator::Options& options, std::uint64_t share,
                   vmm::LowMemory low_memory = vmm::LowMemory::automatic) {
     const std::uint64_t count = setting("RINGONE_SEQUENCES", kDefaultSequences) / share;
@@ -123,6 +135,8 @@ void compare_many(CodeSize size, const translator::Options& options, std::uint64
     // What is called out at once does not count as an access that trapped.
     if (low_memory == vmm::LowMemory::emulated) used.adaptive = false;
     TwoWayMachine machine(size, used, low_memory);
+    Verifier verifier(machine.monitor().translator().cache());
+    constexpr std::uint64_t kVerifiedShare = 64;
     std::uint64_t failures = 0;
     for (std::uint64_t i = 0; i < count && failures < 10; ++i) {
         if (i % 100000 == 0 && i != 0) {
@@ -132,7 +146,9 @@ void compare_many(CodeSize size, const translator::Options& options, std::uint64
         Generator g(first_seed + i, size);
         const Sequence sequence = g.sequence();
         const State initial = initial_state(g);
-        const std::string first = run_both(machine, assemble(sequence, machine.code_eip(), size), initial);
+        const std::vector<std::uint8_t> bytes = assemble(sequence, machine.code_eip(), size);
+        const std::string first = run_both(machine, bytes, initial);
+        if (i % kVerifiedShare == 0) verify_fragments(verifier, machine, bytes.size());
         if (first.empty()) continue;
         ++failures;
         const Sequence small = shrink(machine, size, sequence, initial);
