@@ -6,6 +6,7 @@
 #include "vmm/monitor/monitor.hpp"
 
 #include "translator/code_writer.hpp"
+#include "vmm/monitor/breakpoints.hpp"
 #include "vmm/monitor/operands.hpp"
 
 #include <cstring>
@@ -138,7 +139,8 @@ Monitor::Next Monitor::emulate_decoded(bool hardware_said_gp) {
         return inject(outcome.fault);
     case EmulationOutcome::Kind::unsupported: return stop(StopKind::unsupported, outcome.why);
     case EmulationOutcome::Kind::partial:
-        completed_ = (vcpu_.eflags & eflags::kTrap) != 0; // one element, and it traps
+        // One element, and it traps or may have met a breakpoint.
+        completed_ = (vcpu_.eflags & eflags::kTrap) != 0 || breakpoints_armed(vcpu_);
         return Next::dispatch;
     case EmulationOutcome::Kind::done: break;
     }

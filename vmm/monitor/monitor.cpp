@@ -2,6 +2,9 @@
 // Copyright (c) 2026 The RingOne authors
 #include "vmm/monitor/monitor.hpp"
 
+#include "vmm/monitor/breakpoints.hpp"
+#include "vmm/monitor/system/debug.hpp"
+
 namespace ringone::vmm {
 namespace {
 
@@ -144,7 +147,8 @@ void Monitor::join_pending(translator::FragmentId fragment) {
 
 Monitor::Next Monitor::execute() {
     const bool trap_flag = (vcpu_.eflags & eflags::kTrap) != 0;
-    const bool single = trap_flag || vcpu_.shadow != InterruptShadow::none;
+    const bool watching = breakpoints_armed(vcpu_);
+    const bool single = trap_flag || watching || vcpu_.shadow != InterruptShadow::none;
     translator::FragmentId fragment = kNone;
     if (const MaybeFault fault = locate(single, fragment)) {
         pending_link_ = kNone;
@@ -152,6 +156,16 @@ Monitor::Next Monitor::execute() {
         return inject(*fault);
     }
     if (!single) join_pending(fragment);
+    std::uint32_t breakpoints = 0;
+    if (watching) {
+        if (const std::uint32_t hit = instruction_breakpoint(vcpu_, vcpu_.segment(Segment::cs).base + vcpu_.eip);
+            hit != 0 && vcpu_.shadow != InterruptShadow::mov_ss) {
+            vcpu_.dr[6] |= hit;
+            return inject(GuestFault::plain(vector::kDebug));
+        }
+        vcpu_.eflags &= ~eflags::kResume; // it was for this instruction
+        if (!decode_at_eip()) breakpoints = data_breakpoints(vcpu_, instruction_);
+    }
 
     load_hardware();
     world_.context().ccf = translator_.cache().fragment(fragment).ccf;
@@ -164,8 +178,9 @@ Monitor::Next Monitor::execute() {
     if (next == Next::stop || !single || !completed_) return next;
 
     // One instruction is done: shadows end, and TF as it was before it traps (SDM Vol. 3 section 17.3.1.4).
-    if (trap_flag && !suppress_trap_) {
-        vcpu_.dr[6] |= kDr6SingleStep;
+    const bool steps = trap_flag && !suppress_trap_;
+    if (steps || breakpoints != 0) {
+        vcpu_.dr[6] |= (steps ? kDr6SingleStep : 0U) | breakpoints;
         return inject(GuestFault::plain(vector::kDebug));
     }
     return next;

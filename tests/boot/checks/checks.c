@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -131,6 +132,44 @@ static int single_step(void) {
     return exit_status(child) == 0 && seen == checks_stepped_count;
 }
 
+/// A debugger's watchpoint and breakpoint in the CPU's debug registers: the child stops behind the write, and before the
+/// instruction, with the register's bit in DR6.
+static int stops_in_debug_register(pid_t child, long at, long control) {
+    const size_t registers = offsetof(struct user, u_debugreg);
+    int status = 0;
+    if (ptrace(PTRACE_POKEUSER, child, registers + 7 * sizeof(int), 0) != 0) return 0;
+    if (ptrace(PTRACE_POKEUSER, child, registers, at) != 0) return 0;
+    if (ptrace(PTRACE_POKEUSER, child, registers + 7 * sizeof(int), control) != 0) return 0;
+    if (ptrace(PTRACE_CONT, child, NULL, NULL) != 0 || waitpid(child, &status, 0) != child) return 0;
+    if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP) return 0;
+    return (ptrace(PTRACE_PEEKUSER, child, registers + 6 * sizeof(int), NULL) & 0xF) == 1;
+}
+
+static int debug_registers(void) {
+    enum { kWatchWrite4 = 0xD0001, kBreakAtInstruction = 1 };
+    static volatile int watched;
+    const pid_t child = fork();
+    if (child == 0) {
+        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+        raise(SIGSTOP);
+        for (int i = 0; i < 100; ++i) watched = i;
+        _exit(checks_stepped() == checks_stepped_result ? 0 : 1);
+    }
+    int status = 0;
+    if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status)) return 0;
+    int good = 1;
+    for (int i = 0; i < 3; ++i) {
+        good = good && stops_in_debug_register(child, (long)&watched, kWatchWrite4) &&
+               ptrace(PTRACE_PEEKDATA, child, &watched, NULL) == i;
+    }
+    struct user_regs_struct regs;
+    good = good && stops_in_debug_register(child, (long)checks_stepped_at[2], kBreakAtInstruction) &&
+           ptrace(PTRACE_GETREGS, child, NULL, &regs) == 0 && regs.eip == (long)checks_stepped_at[2];
+    ptrace(PTRACE_POKEUSER, child, offsetof(struct user, u_debugreg) + 7 * sizeof(int), 0);
+    ptrace(PTRACE_CONT, child, NULL, NULL);
+    return exit_status(child) == 0 && good;
+}
+
 /// A program that rewrites the function it then calls, byte by byte and through a second mapping.
 static int rewritten_code(void) {
     const int file = (int)syscall(SYS_memfd_create, "jit", 0U);
@@ -225,6 +264,7 @@ int main(void) {
     good &= checked("copy on write", copy_on_write);
     good &= checked("shared memory", shared_memory);
     good &= checked("single step by ptrace", single_step);
+    good &= checked("debug registers by ptrace", debug_registers);
     good &= checked("code that is rewritten", rewritten_code);
     good &= checked("x87 in six processes", floating_point);
     good &= checked("invalid instruction", invalid_instruction);

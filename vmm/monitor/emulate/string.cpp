@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Copyright (c) 2026 The RingOne authors
+#include "vmm/monitor/breakpoints.hpp"
 #include "vmm/monitor/emulate/parts.hpp"
 
 namespace ringone::vmm::emulation {
@@ -135,7 +136,8 @@ EmulationOutcome string(const Machine& m) {
         return outcome;
     }
     // TF traps after each element (SDM Vol. 3 section 17.3.1.4).
-    const std::uint32_t at_once = (m.vcpu.eflags & eflags::kTrap) != 0 ? 1 : kElementsAtOnce;
+    const bool one_by_one = (m.vcpu.eflags & eflags::kTrap) != 0 || breakpoints_armed(m.vcpu);
+    const std::uint32_t at_once = one_by_one ? 1 : kElementsAtOnce;
     const bool compares = form.kind == Kind::cmps || form.kind == Kind::scas;
     // A fault at an element leaves the flags as they were before the instruction (SDM Vol. 2, REP).
     const std::uint32_t flags_before = m.vcpu.eflags & eflags::kStatus;
