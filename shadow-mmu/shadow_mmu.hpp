@@ -124,6 +124,15 @@ private:
         }
     };
 
+    /// What a single linear space has at a page.
+    struct LivePage {
+        RamPage ram;
+        bool writable = false;
+        [[nodiscard]] bool joins(const LivePage& above) const {
+            return ram.number + 1 == above.ram.number && writable == above.writable;
+        }
+    };
+
     // shadow_mmu_fill.hpp
     [[nodiscard]] bool mappable(LinearPage page, Access access, const Translation& translation) const;
     [[nodiscard]] bool fill(LinearPage page, const Translation& translation, RamPage ram);
@@ -144,6 +153,7 @@ private:
     void record_run(LinearPage page);
     void record_fill(SpaceId space, LinearPage page);
     [[nodiscard]] Protection allowed(ShadowEntry entry) const;
+    [[nodiscard]] static bool alike(std::uint32_t flags, std::uint32_t others);
     [[nodiscard]] bool visible(ShadowEntry entry, LinearPage page) const;
 
     // shadow_mmu_switch.hpp
@@ -153,6 +163,8 @@ private:
     [[nodiscard]] bool agrees(const Region& region, ShadowEntry entry, LinearPage page, std::uint64_t directory_entry);
     void switch_to(SpaceId next);
     void hand_over(Region& from, SpaceId to, Sweep& sweep);
+    [[nodiscard]] static bool covers(const Region& region, const Region& other);
+    void adopt(const Region& from, SpaceId to);
     void map_recent(SpaceId space);
     void hide_supervisor_pages(SpaceId space);
 
@@ -168,7 +180,7 @@ private:
     void evict_oldest_run();
     void unmap_everything();
     [[nodiscard]] std::uint32_t count_runs();
-    [[nodiscard]] const ShadowEntry* live_entry(LinearPage page);
+    [[nodiscard]] std::optional<LivePage> live_page(LinearPage page);
     [[nodiscard]] bool any_live(SpaceId space, LinearPage first, LinearPage last);
 
     [[nodiscard]] HardwareSpace hardware_space(SpaceId space) const;

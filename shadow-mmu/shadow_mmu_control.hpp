@@ -113,7 +113,7 @@ bool ShadowMmu<Memory, Backend>::protect_page(RamPage ram, Trace reason) {
     make_room();
     store_.for_each_mapping(ram, [&](Region& region, std::uint32_t slot) {
         const ShadowEntry entry = region.entries[slot];
-        if (!region.live.has(slot) || !entry.has(ShadowEntry::kMappedWrite)) return;
+        if (!region.writable.has(slot)) return;
         const LinearRun run{region.page(slot), 1};
         if (!has_room()) {
             unmap_everything();

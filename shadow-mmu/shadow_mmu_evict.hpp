@@ -125,32 +125,28 @@ void ShadowMmu<Memory, Backend>::make_room() {
 
 template <PhysicalMemory Memory, Hardware Backend>
 void ShadowMmu<Memory, Backend>::evict_oldest_run() {
-    const ShadowEntry* entry = nullptr;
+    std::optional<LivePage> found;
     LinearPage first;
-    while (entry == nullptr && fill_count_ != 0) {
+    while (!found && fill_count_ != 0) {
         first = {fill_ring_[fill_first_]};
         fill_first_ = (fill_first_ + 1) % config_.max_runs;
         --fill_count_;
-        entry = live_entry(first);
+        found = live_page(first);
     }
-    if (entry == nullptr) { // what is left are splinters of runs that traces have broken up
+    if (!found) { // what is left are splinters of runs that traces have broken up
         unmap_everything();
         return;
     }
-    const auto joins = [&](const ShadowEntry* low, const ShadowEntry* high) {
-        return low != nullptr && high != nullptr && low->ram().number + 1 == high->ram().number &&
-               low->has(ShadowEntry::kMappedWrite) == high->has(ShadowEntry::kMappedWrite);
-    };
     LinearPage last = first;
-    for (const ShadowEntry* high = entry; last.number + 1 < config_.linear_limit; ++last.number) {
-        const ShadowEntry* const above = live_entry({last.number + 1});
-        if (!joins(high, above)) break;
-        high = above;
+    for (LivePage high = *found; last.number + 1 < config_.linear_limit; ++last.number) {
+        const std::optional<LivePage> above = live_page({last.number + 1});
+        if (!above || !high.joins(*above)) break;
+        high = *above;
     }
-    for (const ShadowEntry* low = entry; first.number > 0; --first.number) {
-        const ShadowEntry* const below = live_entry({first.number - 1});
-        if (!joins(below, low)) break;
-        low = below;
+    for (LivePage low = *found; first.number > 0; --first.number) {
+        const std::optional<LivePage> below = live_page({first.number - 1});
+        if (!below || !below->joins(low)) break;
+        low = *below;
     }
     for (std::uint32_t page = first.number; page <= last.number; ++page) {
         for (const SpaceId space : {kGlobalSpace, current_}) {
@@ -183,17 +179,14 @@ void ShadowMmu<Memory, Backend>::unmap_everything() {
 template <PhysicalMemory Memory, Hardware Backend>
 std::uint32_t ShadowMmu<Memory, Backend>::count_runs() {
     std::uint32_t runs = 0;
-    // 0: a page that nothing continues; the RAM page number stands in the upper bits, so +1 page is a carry there.
-    std::uint32_t expected_page = 0;
-    std::uint32_t expected_bits = ~0U;
-    constexpr std::uint32_t kOnePage = 1U << kPageShift;
-    constexpr std::uint32_t kCompared = ~(kOnePage - 1) | ShadowEntry::kMappedWrite;
+    std::uint32_t expected = kLinearPages; // page that would continue the run
+    LivePage before;
     const auto see = [&](const Region& region, std::uint32_t slot) {
-        const std::uint32_t bits = region.entries[slot].bits & kCompared;
+        const LivePage here{region.entries[slot].ram(), region.writable.has(slot)};
         const std::uint32_t page = region.page(slot).number;
-        if (page != expected_page || bits != expected_bits) ++runs;
-        expected_page = page + 1;
-        expected_bits = bits + kOnePage;
+        if (page != expected || !before.joins(here)) ++runs;
+        expected = page + 1;
+        before = here;
     };
     std::uint32_t index = 0;
     for (;;) {
@@ -213,13 +206,15 @@ std::uint32_t ShadowMmu<Memory, Backend>::count_runs() {
 }
 
 template <PhysicalMemory Memory, Hardware Backend>
-const ShadowEntry* ShadowMmu<Memory, Backend>::live_entry(LinearPage page) {
+auto ShadowMmu<Memory, Backend>::live_page(LinearPage page) -> std::optional<LivePage> {
     const std::uint32_t slot = page.number & (kRegionPages - 1);
     for (const SpaceId space : {kGlobalSpace, current_}) {
         const Region* const region = store_.find(space, page.number >> kRegionShift);
-        if (region != nullptr && region->live.has(slot)) return &region->entries[slot];
+        if (region != nullptr && region->live.has(slot)) {
+            return LivePage{region->entries[slot].ram(), region->writable.has(slot)};
+        }
     }
-    return nullptr;
+    return {};
 }
 
 template <PhysicalMemory Memory, Hardware Backend>

@@ -74,6 +74,15 @@ Protection ShadowMmu<Memory, Backend>::allowed(ShadowEntry entry) const {
             .execute = Backend::kEnforcesExecute && entry.has(ShadowEntry::kExecute)};
 }
 
+/// Do these flags come to the same mapping? Kernels tell code from data page by page where there is NX; a run need not
+/// end there when the hardware does not know the difference.
+template <PhysicalMemory Memory, Hardware Backend>
+bool ShadowMmu<Memory, Backend>::alike(std::uint32_t flags, std::uint32_t others) {
+    const std::uint32_t compared = ShadowEntry::kWrite | ShadowEntry::kUser | ShadowEntry::kDirty |
+                                   (Backend::kEnforcesExecute ? ShadowEntry::kExecute : 0);
+    return ((flags ^ others) & compared) == 0;
+}
+
 template <PhysicalMemory Memory, Hardware Backend>
 bool ShadowMmu<Memory, Backend>::visible(ShadowEntry entry, LinearPage page) const {
     return Backend::kEnforcesUser || !user_view_ || entry.has(ShadowEntry::kUser) || page >= store_.user_limit();
@@ -102,7 +111,7 @@ bool ShadowMmu<Memory, Backend>::fill(LinearPage page, const Translation& transl
 /// Is this what the shadow has, so that there is nothing to put in?
 template <PhysicalMemory Memory, Hardware Backend>
 bool ShadowMmu<Memory, Backend>::filled(const Region& region, std::uint32_t slot, ShadowEntry entry) const {
-    return region.present.has(slot) && (region.entries[slot].bits & ~ShadowEntry::kMappedWrite) == entry.bits;
+    return region.present.has(slot) && region.entries[slot] == entry;
 }
 
 /// The entry of page `to` when its translation continues the run of page `from`, in RAM and in rights, and it is not
@@ -119,10 +128,10 @@ std::optional<ShadowEntry> ShadowMmu<Memory, Backend>::extension(const Region& r
     if (!other_ram || *other_ram != expected) return {};
     const ShadowEntry here = ShadowEntry::make(ram, shadow_flags(first));
     const ShadowEntry there = ShadowEntry::make(expected, shadow_flags(*other));
-    if (here.rights() != there.rights() || allowed(here) != allowed(there)) return {};
+    if (!alike(here.bits, there.bits) || allowed(here) != allowed(there)) return {};
     const std::uint32_t slot = to.number & (kRegionPages - 1);
     const bool mapped = kSingleSpace && region.live.has(slot) && filled(region, slot, there) &&
-                        region.entries[slot].has(ShadowEntry::kMappedWrite) == allowed(there).write;
+                        region.writable.has(slot) == allowed(there).write;
     if (mapped) return {};
     return there;
 }
@@ -177,7 +186,7 @@ template <PhysicalMemory Memory, Hardware Backend>
 bool ShadowMmu<Memory, Backend>::large_neighbour(SpaceId space, const Translation& first, LinearPage from,
                                                  std::uint32_t index) {
     const std::optional<Translation> other = large_at(index);
-    if (!other || other->global != first.global || shadow_flags(*other) != shadow_flags(first)) return false;
+    if (!other || other->global != first.global || !alike(shadow_flags(*other), shadow_flags(first))) return false;
     const std::uint64_t distance = (static_cast<std::uint64_t>(index << kRegionShift) - from.number) << kPageShift;
     const std::optional<RamPage> ram = memory_.ram_page(other->page);
     if (other->page.address != first.page.address + distance || !ram) return false;
@@ -240,7 +249,7 @@ void ShadowMmu<Memory, Backend>::put(Region& region, std::uint32_t slot, ShadowE
     if (region.live.has(slot)) {
         const ShadowEntry old = region.entries[slot];
         constexpr std::uint32_t kKind = ShadowEntry::kUser | ShadowEntry::kExecute;
-        const bool narrower = old.has(ShadowEntry::kMappedWrite) && !allowed(entry).write;
+        const bool narrower = region.writable.has(slot) && !allowed(entry).write;
         if (old.ram() != entry.ram() || (old.bits & kKind) != (entry.bits & kKind) || narrower) {
             store_.clear_live(region, slot);
             unmap(region.space, {page, 1});
@@ -263,7 +272,7 @@ auto ShadowMmu<Memory, Backend>::needed(SpaceId space, LinearPage page) -> std::
     const Protection protection = allowed(entry);
     // With many linear spaces a global page that is live in one may still be missing in the current one.
     const bool live = kSingleSpace && region->live.has(slot);
-    if (live && entry.has(ShadowEntry::kMappedWrite) == protection.write) {
+    if (live && region->writable.has(slot) == protection.write) {
         ++counters_.pages_found_mapped;
         return {};
     }

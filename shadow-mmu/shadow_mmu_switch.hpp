@@ -53,13 +53,19 @@ void ShadowMmu<Memory, Backend>::revalidate_region(Region& region, Sweep& sweep)
     const std::uint64_t directory_entry =
         read_directory_entry(memory_, context_, {region.page(0).number << kPageShift}).value;
     const std::uint32_t before = region.present_pages;
-    bool checked = false; // one page answers for all of a large one
-    bool kept = false;
-    region.present.for_each([&](std::uint32_t slot) {
-        if (!checked || !region.large) kept = agrees(region, region.entries[slot], region.page(slot), directory_entry);
-        checked = true;
-        if (!kept) drop_page(region, slot, sweep);
-    });
+    if (region.large) { // one page answers for all
+        const std::uint32_t slot = region.present.first();
+        if (!agrees(region, region.entries[slot], region.page(slot), directory_entry)) {
+            counters_.pages_dropped += before;
+            ++counters_.regions_dropped;
+            drop_region(region, sweep);
+            return;
+        }
+    } else {
+        region.present.for_each([&](std::uint32_t slot) {
+            if (!agrees(region, region.entries[slot], region.page(slot), directory_entry)) drop_page(region, slot, sweep);
+        });
+    }
     counters_.pages_kept += region.present_pages;
     counters_.pages_dropped += before - region.present_pages;
     ++(region.present_pages != 0 ? counters_.regions_kept : counters_.regions_dropped);
@@ -94,13 +100,66 @@ void ShadowMmu<Memory, Backend>::switch_to(SpaceId next) {
     }
 }
 
-/// Leaves mapped what both spaces map alike, and unmaps the rest of the region.
+/// Are the live pages of the other region in this one too, with equal translations?
+template <PhysicalMemory Memory, Hardware Backend>
+bool ShadowMmu<Memory, Backend>::covers(const Region& region, const Region& other) {
+    if (region.large != other.large) return false;
+    for (std::uint32_t word = 0; word < PageSet::kWords; ++word) {
+        if ((other.live.words[word] & ~region.present.words[word]) != 0) return false;
+    }
+    if (other.large) {
+        const std::uint32_t slot = other.live.first();
+        return region.entries[slot] == other.entries[slot];
+    }
+    bool equal = true;
+    other.live.for_each([&](std::uint32_t slot) { equal = equal && region.entries[slot] == other.entries[slot]; });
+    return equal;
+}
+
+/// Puts into a space what its tables, in force by now, give of the pages that are live in a region of the one before:
+/// kernels without global pages (PTI) have the same mappings in all spaces.
+template <PhysicalMemory Memory, Hardware Backend>
+void ShadowMmu<Memory, Backend>::adopt(const Region& from, SpaceId to) {
+    const auto belongs = [&](const std::optional<Translation>& now) {
+        return now && now->accessed && now->large == from.large && !(now->global && context_.global_pages);
+    };
+    if (from.large) {
+        const std::optional<Translation> start = large_at(from.index);
+        if (!belongs(start)) return;
+        if (Region* const region = prepare_region(to, from.index, *start, false)) set_large(*region, *start);
+        return;
+    }
+    const std::uint64_t directory_entry =
+        read_directory_entry(memory_, context_, {from.page(0).number << kPageShift}).value;
+    if ((directory_entry & entry::kPresent) == 0) return;
+    Region* region = nullptr;
+    from.live.for_each([&](std::uint32_t slot) {
+        const std::optional<Translation> now =
+            look_up(memory_, context_, directory_entry, {from.page(slot).number << kPageShift});
+        if (!belongs(now)) return;
+        const std::optional<RamPage> ram = memory_.ram_page(now->page);
+        if (!ram || *ram != from.entries[slot].ram()) return;
+        if (region == nullptr) region = prepare_region(to, from.index, *now, false);
+        if (region != nullptr) store_.set(*region, slot, ShadowEntry::make(*ram, shadow_flags(*now)));
+    });
+}
+
+/// Leaves mapped what the next space maps alike, and unmaps the rest of the region.
 template <PhysicalMemory Memory, Hardware Backend>
 void ShadowMmu<Memory, Backend>::hand_over(Region& from, SpaceId to, Sweep& sweep) {
-    Region* const target = store_.find(to, from.index);
+    Region* target = store_.find(to, from.index);
+    if (target == nullptr || !covers(*target, from)) {
+        adopt(from, to);
+        target = store_.find(to, from.index);
+    }
+    if (target != nullptr && covers(*target, from)) {
+        counters_.pages_moved += from.live_pages;
+        store_.move_live(from, *target);
+        return;
+    }
     from.live.for_each([&](std::uint32_t slot) {
         const ShadowEntry old = from.entries[slot];
-        const bool writable = old.has(ShadowEntry::kMappedWrite);
+        const bool writable = from.writable.has(slot);
         store_.clear_live(from, slot);
         if (target != nullptr && target->present.has(slot)) {
             const ShadowEntry entry = target->entries[slot];

@@ -34,6 +34,13 @@ std::uint32_t spaces_with_global(const ShadowConfig& config) { return config.spa
 
 } // namespace
 
+std::uint32_t PageSet::first() const {
+    for (std::uint32_t word = 0; word < kWords; ++word) {
+        if (words[word] != 0) return word * kWordBits + static_cast<std::uint32_t>(std::countr_zero(words[word]));
+    }
+    return kRegionPages;
+}
+
 bool PageSet::any_in(std::uint32_t first, std::uint32_t last) const {
     for (std::uint32_t word = first / kWordBits; word <= last / kWordBits; ++word) {
         std::uint64_t mask = ~0ULL;
@@ -82,6 +89,7 @@ Region* ShadowStore::allocate(SpaceId space, std::uint32_t index) {
     Region& region = regions_[id];
     region.present = {};
     region.live = {};
+    region.writable = {};
     region.live_pages = 0;
     region.present_pages = 0;
     region.index = static_cast<std::uint16_t>(index);
@@ -151,7 +159,7 @@ void ShadowStore::set(Region& region, std::uint32_t slot, ShadowEntry entry) {
         if (old.ram() == entry.ram()) {
             const bool live = region.live.has(slot);
             if (live) exposed_pages_ -= exposed(region, slot) ? 1 : 0;
-            region.entries[slot].bits = entry.bits | (old.bits & ShadowEntry::kMappedWrite);
+            region.entries[slot] = entry;
             if (live) exposed_pages_ += exposed(region, slot) ? 1 : 0;
             return;
         }
@@ -177,16 +185,25 @@ void ShadowStore::set_live(Region& region, std::uint32_t slot, bool writable) {
         ++region.live_pages;
         exposed_pages_ += exposed(region, slot) ? 1 : 0;
     }
-    std::uint32_t& bits = region.entries[slot].bits;
-    bits = writable ? bits | ShadowEntry::kMappedWrite : bits & ~ShadowEntry::kMappedWrite;
+    if (writable) region.writable.add(slot);
+    else region.writable.remove(slot);
 }
 
 void ShadowStore::clear_live(Region& region, std::uint32_t slot) {
     if (!region.live.has(slot)) return;
     region.live.remove(slot);
+    region.writable.remove(slot);
     --region.live_pages;
     exposed_pages_ -= exposed(region, slot) ? 1 : 0;
-    region.entries[slot].bits &= ~ShadowEntry::kMappedWrite;
+}
+
+void ShadowStore::move_live(Region& from, Region& to) {
+    to.live = from.live;
+    to.writable = from.writable;
+    to.live_pages = from.live_pages;
+    from.live = {};
+    from.writable = {};
+    from.live_pages = 0;
 }
 
 void ShadowStore::set_user_limit(LinearPage limit) {

@@ -35,7 +35,6 @@ struct ShadowEntry {
     static constexpr std::uint32_t kUser = 1U << 1;
     static constexpr std::uint32_t kExecute = 1U << 2;
     static constexpr std::uint32_t kDirty = 1U << 3;
-    static constexpr std::uint32_t kMappedWrite = 1U << 4; ///< live with write access; nothing of the guest's
     static constexpr std::uint32_t kGuestRights = kWrite | kUser | kExecute;
 
     std::uint32_t bits = 0;
@@ -46,6 +45,7 @@ struct ShadowEntry {
     [[nodiscard]] constexpr RamPage ram() const { return {bits >> kPageShift}; }
     [[nodiscard]] constexpr bool has(std::uint32_t flag) const { return (bits & flag) != 0; }
     [[nodiscard]] constexpr std::uint32_t rights() const { return bits & kGuestRights; }
+    friend constexpr bool operator==(ShadowEntry, ShadowEntry) = default;
 };
 
 /// A set of the pages of a region.
@@ -65,6 +65,8 @@ struct PageSet {
             }
         }
     }
+    /// The lowest slot; kRegionPages when there is none.
+    [[nodiscard]] std::uint32_t first() const;
     [[nodiscard]] bool any_in(std::uint32_t first, std::uint32_t last) const;
 };
 
@@ -72,13 +74,14 @@ struct PageSet {
 /// Lives in the arena; valid between allocate() and release().
 struct Region {
     PageSet present;
-    PageSet live; ///< of the present ones, those that the hardware maps
+    PageSet live;     ///< of the present ones, those that the hardware maps
+    PageSet writable; ///< of the live ones, those that it lets be written
     std::uint32_t live_pages;
     std::uint32_t present_pages;
     std::uint16_t index; ///< in linear space, in units of kRegionPages
     SpaceId space;
     bool in_use;
-    bool large; ///< from a large page: INVLPG of one address drops all of it
+    bool large; ///< all from one large page, with the same rights: INVLPG of one address drops all of it
     ShadowEntry entries[kRegionPages];
     std::uint32_t next[kRegionPages]; ///< reverse map: other mappings of the same RAM page
     std::uint32_t previous[kRegionPages];
@@ -144,6 +147,8 @@ public:
     void clear(Region& region, std::uint32_t slot);
     void set_live(Region& region, std::uint32_t slot, bool writable);
     void clear_live(Region& region, std::uint32_t slot);
+    /// What is live in one region is so in the other from now on, which has nothing live, and equal entries there.
+    void move_live(Region& from, Region& to);
 
     /// Live supervisor pages below the limit of user segments.
     [[nodiscard]] std::uint32_t exposed_pages() const { return exposed_pages_; }

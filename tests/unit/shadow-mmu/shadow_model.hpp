@@ -42,7 +42,7 @@ public:
         : setup_(setup), random_(setup.seed), memory_(GuestTables::kLowPages, GuestTables::kHighPages),
           hardware_(kLimit, memory_.ram_pages()), tables_(memory_, random_, areas()),
           arena_(Mmu::arena_bytes(complete(setup.config)) + alignof(std::max_align_t)),
-          mmu_(complete(setup.config), memory_, hardware_, arena_), tlb_(memory_, machine_, areas()),
+          mmu_(complete(setup.config), memory_, hardware_, arena_), tlb_(memory_, machine_, watched_areas()),
           traces_(memory_.ram_pages()) {
         hardware_.fail_one_in = setup.fail_one_in;
         hardware_.run_limit = setup.run_limit;
@@ -73,7 +73,14 @@ public:
 private:
     static constexpr std::uint32_t kLimit = 2045 * 512 + 100; ///< inside of an area
 
-    static std::vector<std::uint32_t> areas() { return {0, 1, 2, 3, 510, 511, 512, 513, 1534, 1535, 1536, 1537, 2044, 2045}; }
+    /// Where accesses are made.
+    static std::vector<std::uint32_t> areas() { return {0, 1, 510, 511, 512, 513, 1534, 1535, 1536, 1537, 2044, 2045}; }
+    /// With those that runs of large pages can come to from there: the directories of PAE serve any of the PDPTEs.
+    static std::vector<std::uint32_t> watched_areas() {
+        std::vector<std::uint32_t> all = areas();
+        all.insert(all.end(), {508, 509, 1532, 1533});
+        return all;
+    }
 
     [[nodiscard]] std::uint32_t below(std::uint32_t n) { return static_cast<std::uint32_t>(random_() % n); }
     [[nodiscard]] bool one_in(std::uint32_t n) { return below(n) == 0; }
@@ -379,7 +386,7 @@ private:
 
     void check_everything() {
         for (std::uint32_t space = 0; space < Hardware::kLinearSpaces; ++space) {
-            for (const std::uint32_t area : areas()) {
+            for (const std::uint32_t area : watched_areas()) {
                 for (std::uint32_t page = area * 512; page < std::min(area * 512 + 512, kLimit); ++page) {
                     check_trace(hardware_.space(space)[page]);
                     if (space == hardware_.active()) check_page(page);
