@@ -65,7 +65,7 @@ void PcPlatform::set_up_power_management_function() {
     power_management_function_.set_byte(kPmBase, byte_of(port, 0) | kPmBaseIsIo);
     power_management_function_.set_byte(kPmBase + 1, byte_of(port, 1));
     power_management_function_.set_byte(kPmRegisterMiscellaneous, kPmIoSpaceEnable);
-    power_management_function_.set_byte(PciFunction::kInterruptLine, pc::kSciIrq);
+    power_management_function_.set_byte(PciFunction::kInterruptLine, pc::kSciIrq, low_byte(all_ones(1)));
 }
 
 void PcPlatform::attach(const char* name, std::uint16_t first, std::uint16_t bytes, RegisterBlock& block,
