@@ -135,10 +135,12 @@ op_compare:                     ; EDX: name
     %defstr %$segment SEG
     %strcat %$text %1, " through ", %$segment
     call op_fill
+    mov [model_esp], esp
     call op_registers
     mov ebx, REFERENCE
     %2
     call op_keep
+    mov esp, [model_esp]        ; PUSH has moved it
     survive %$text
     call op_registers
     mov ebx, [place]
@@ -212,6 +214,8 @@ op_compare:                     ; EDX: name
     op "push m", push dword [SEG:ebx]
     op "fld m64", fld qword [SEG:ebx]
     op "movups x, m", movups xmm1, [SEG:ebx]
+    cmp byte [on_qemu], 0       ; TCG does not look at a segment's type
+    jne %%end
     attempt "mov m, r through cs", GP, 0
     mov ebx, [place]
     mov eax, [magic_value]
@@ -223,6 +227,7 @@ op_compare:                     ; EDX: name
     at
     inc dword [cs:ebx]
     done
+%%end:
 %endmacro
 
 %macro at_places 2              ; table, routine
@@ -288,6 +293,7 @@ next_place: dd 0
 differs: dd 0
 model_gpr: times 8 dd 0
 model_eflags: dd 0
+model_esp: dd 0
 ; The GS area, the exit gate and the translation cache of the process world lie among these.
 unaligned_places: dd ZONE - 1, ZONE - 2, ZONE - 3, ZONE - 7, ZONE + 0x3FFE, 0
 aligned_places: dd ZONE - 16, ZONE, ZONE + 0x440, ZONE + 0x20440, ZONE + 0x40440, ZONE + 0x41000, ZONE + 0x42000
