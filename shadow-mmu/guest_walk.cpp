@@ -4,24 +4,6 @@
 
 namespace ringone::mmu {
 
-Translation combine(const PagingContext& context, std::uint64_t directory_entry, std::uint64_t table_entry,
-                    GuestVirtual linear) {
-    const bool large = is_large(context, directory_entry);
-    const std::uint64_t both = directory_entry & table_entry;
-    const std::uint64_t either = directory_entry | table_entry;
-    const std::uint64_t page = large ? context.large_page_base(directory_entry, linear)
-                                     : PagingContext::page_base(table_entry);
-    return {.page = {page},
-            .directory_entry = directory_entry,
-            .write = (both & entry::kWrite) != 0,
-            .user = (both & entry::kUser) != 0,
-            .execute = !context.no_execute || (either & entry::kNoExecute) == 0,
-            .global = (table_entry & entry::kGlobal) != 0,
-            .accessed = (both & entry::kAccessed) != 0,
-            .dirty = (table_entry & entry::kDirty) != 0,
-            .large = large};
-}
-
 bool allows(const PagingContext& context, const Translation& translation, Access access) {
     if (access.user && !translation.user) return false;
     switch (access.type) {

@@ -50,6 +50,8 @@ public:
 
     /// Addresses changed since the last clear.
     std::vector<std::uint64_t> changes;
+    /// Reads since the start.
+    mutable std::uint64_t reads = 0;
     /// The next compare-exchange fails after the entry was changed by somebody else: these bits are set.
     std::uint64_t race = 0;
 
@@ -59,6 +61,7 @@ private:
     }
     template <typename T>
     [[nodiscard]] T load(GuestPhysical at) const {
+        ++reads;
         const std::optional<RamPage> page = ram_page(at);
         if (!page) return static_cast<T>(~T{0});
         T value;
