@@ -11,8 +11,10 @@ namespace {
 constexpr std::uint32_t kTimerMask = 0x00FF'FFFF;
 constexpr std::uint32_t kTimerTopBit = 23;
 constexpr std::uint16_t kGlobalStatus = 0x0020;
+/// The RTC's event can be enabled, as Linux's rtc_cmos insists on, and never comes: there is no sleep to wake from.
+constexpr std::uint16_t kRtcAlarm = 0x0400;
 constexpr std::uint16_t kImplementedEvents =
-    PowerManagement::kTimerStatus | kGlobalStatus | PowerManagement::kPowerButton;
+    PowerManagement::kTimerStatus | kGlobalStatus | PowerManagement::kPowerButton | kRtcAlarm;
 constexpr std::uint16_t kSleepTypeMask = 7U << PowerManagement::kSleepTypeShift;
 constexpr std::uint16_t kBusMasterReload = 0x0002;
 constexpr std::uint16_t kControlWritable = kSleepTypeMask | kBusMasterReload;

@@ -67,6 +67,15 @@ TEST_F(Pm, PowerButton) {
     EXPECT_FALSE(sci.high);
 }
 
+TEST_F(Pm, LinuxCanEnableTheRtcEvent) {
+    // It was read back as clear: "ACPI Error: Could not enable RealTimeClock event" in every boot.
+    pm.write(kEnable, 2, 0x0400);
+    EXPECT_EQ(pm.read(kEnable, 2), 0x0400U);
+    pm.write(kEnable, 2, 0xFFFF);
+    EXPECT_EQ(pm.read(kEnable, 2), 0x0521U) << "and no more than timer, global lock, power button and RTC";
+    EXPECT_FALSE(sci.high);
+}
+
 TEST_F(Pm, SoftOff) {
     EXPECT_EQ(pm.read(kControl, 2), PowerManagement::kSciEnable) << "always in ACPI mode: the FADT has no SMI command";
     const std::uint32_t type = std::uint32_t{PowerManagement::kSoftOffType} << PowerManagement::kSleepTypeShift;

@@ -7,6 +7,7 @@ namespace {
 
 namespace msr {
 constexpr std::uint32_t kTsc = 0x10;
+constexpr std::uint32_t kPlatformId = 0x17; ///< Linux's microcode driver reads it on any Intel CPU
 constexpr std::uint32_t kSpecCtrl = 0x48;
 constexpr std::uint32_t kPredCmd = 0x49;
 constexpr std::uint32_t kMicrocodeRevision = 0x8B; ///< IA32_BIOS_SIGN_ID, AMD's patch level
@@ -62,6 +63,12 @@ std::uint64_t guest_tsc(const VCpu& vcpu, SystemHooks& hooks) { return hooks.hos
 MaybeFault read_msr(const VCpu& vcpu, SystemHooks& hooks, std::uint32_t index, std::uint64_t& value) {
     switch (index) {
     case msr::kTsc: value = guest_tsc(vcpu, hooks); return {};
+    case msr::kPlatformId:
+        if (!hooks.cpuid().intel()) {
+            return general_protection();
+        }
+        value = 0;
+        return {};
     case msr::kMicrocodeRevision: value = 0; return {};
     case msr::kSpecCtrl:
     case msr::kArchCapabilities:
