@@ -139,6 +139,16 @@ TEST_F(Pit, OneShotsOfLinuxClockEvents) {
     }
 }
 
+TEST_F(Pit, Mode4StrobesLowForOneClock) {
+    load(0, 0x38, 1000);
+    at_tick(1 + 1000);
+    EXPECT_EQ(status(0) & 0x80, 0);
+    EXPECT_EQ(irq0.rising, 0U);
+    at_tick(1 + 1001);
+    EXPECT_EQ(status(0) & 0x80, 0x80);
+    EXPECT_EQ(irq0.rising, 1U) << "the strobe's end is the edge";
+}
+
 TEST_F(Pit, Mode0InterruptsOnTerminalCountOnce) {
     load(0, 0x30, 1000);
     EXPECT_EQ(status(0) & 0x80, 0);
