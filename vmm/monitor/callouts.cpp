@@ -56,12 +56,12 @@ bool is_copy(Action action) {
 
 /// Does the instruction's FS or GS operand lie beyond 4 GiB, seen from its segment's base?
 bool Monitor::address_wraps() const {
-    for (std::uint32_t i = 0; i < instruction_.info.operand_count; ++i) {
-        const ZydisDecodedOperand& operand = instruction_.operands[i];
+    for (std::uint32_t i = 0; i < instruction_->info.operand_count; ++i) {
+        const ZydisDecodedOperand& operand = instruction_->operands[i];
         if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || operand.mem.type != ZYDIS_MEMOP_TYPE_MEM) continue;
         if (operand.mem.segment != ZYDIS_REGISTER_FS && operand.mem.segment != ZYDIS_REGISTER_GS) continue;
         const std::uint32_t base = vcpu_.segment(to_segment(operand.mem.segment)).base;
-        return effective_offset(vcpu_, instruction_, operand) > 0xFFFFFFFF - base;
+        return effective_offset(vcpu_, *instruction_, operand) > 0xFFFFFFFF - base;
     }
     return false;
 }
@@ -74,10 +74,27 @@ void Monitor::translate_anew() {
 }
 
 MaybeFault Monitor::decode_at_eip() {
+    const std::uint32_t eip = vcpu_.eip;
+    const std::uint32_t linear = vcpu_.segment(Segment::cs).base + eip;
+    Decoded& slot = decoded_[(eip ^ eip >> 8U) % kDecodedSlots];
+    instruction_ = &slot.instruction;
+    const std::uint64_t flushes = translator_.cache().counters().flushes; // contexts are numbered anew then
+    if (slot.valid && slot.instruction.eip == eip && slot.context == context_id_ && slot.flushes == flushes) {
+        const std::uint32_t length = slot.instruction.length();
+        std::uint8_t bytes[translator::kMaxInstructionLength];
+        if (views_.fetch(linear, std::span(bytes).first(length)) == length &&
+            std::memcmp(bytes, slot.instruction.bytes, length) == 0)
+            return {};
+    }
+    slot.valid = false;
     const Planner::FetchResult fetched =
-        translator_.planner().fetch(views_, translator_.cache().context(context_id_), vcpu_.eip, instruction_);
+        translator_.planner().fetch(views_, translator_.cache().context(context_id_), eip, slot.instruction);
     switch (fetched.status) {
-    case Planner::Fetched::ok: return {};
+    case Planner::Fetched::ok:
+        slot.valid = true;
+        slot.context = context_id_;
+        slot.flushes = flushes;
+        return {};
     case Planner::Fetched::invalid: return GuestFault::plain(vector::kInvalidOpcode);
     case Planner::Fetched::not_fetchable:
         // The page after the one that this instruction began on: not met, or with another translation, until now.
@@ -91,17 +108,17 @@ MaybeFault Monitor::decode_at_eip() {
 
 Monitor::Next Monitor::callout() {
     if (const MaybeFault fault = decode_at_eip()) return inject(*fault);
-    ++counters_.callouts_by_mnemonic[instruction_.mnemonic()];
-    const Action action = translator::classify(instruction_).action;
+    ++counters_.callouts_by_mnemonic[instruction_->mnemonic()];
+    const Action action = translator::classify(*instruction_).action;
     if (!is_system(action)) {
         const std::uint32_t linear = vcpu_.segment(Segment::cs).base + vcpu_.eip;
-        if (is_copy(action) && translator_.site_hints().at(linear, instruction_) == translator::SiteHint::callout &&
+        if (is_copy(action) && translator_.site_hints().at(linear, *instruction_) == translator::SiteHint::callout &&
             translator_.site_hints().called_out(linear))
             translate_anew();
         return emulate_decoded(false);
     }
 
-    const Outcome outcome = execute_system(vcpu_, memory_, *this, *this, instruction_);
+    const Outcome outcome = execute_system(vcpu_, memory_, *this, *this, *instruction_);
     switch (outcome.kind) {
     case Outcome::Kind::fault: return inject(outcome.fault);
     case Outcome::Kind::shutdown: return stop(StopKind::shutdown, "triple fault");
@@ -111,8 +128,8 @@ Monitor::Next Monitor::callout() {
     case Outcome::Kind::halt: break;
     }
     completed_ = true;
-    suppress_trap_ = enters_handler(instruction_.mnemonic());
-    if (prefill_pending_ && is_iret(instruction_.mnemonic())) {
+    suppress_trap_ = enters_handler(instruction_->mnemonic());
+    if (prefill_pending_ && is_iret(instruction_->mnemonic())) {
         prefill_pending_ = false;
         memory_.prefill(prefill_address_);
     }
@@ -121,16 +138,16 @@ Monitor::Next Monitor::callout() {
 
 Monitor::Next Monitor::emulate_at_eip(bool hardware_said_gp) {
     if (const MaybeFault fault = decode_at_eip()) return inject(*fault);
-    ++counters_.emulated_by_mnemonic[instruction_.mnemonic()];
-    if (translator_.options().adaptive && is_copy(translator::classify(instruction_).action) &&
-        translator_.site_hints().trapped(vcpu_.segment(Segment::cs).base + vcpu_.eip, instruction_, address_wraps()))
+    ++counters_.emulated_by_mnemonic[instruction_->mnemonic()];
+    if (translator_.options().adaptive && is_copy(translator::classify(*instruction_).action) &&
+        translator_.site_hints().trapped(vcpu_.segment(Segment::cs).base + vcpu_.eip, *instruction_, address_wraps()))
         translate_anew();
     return emulate_decoded(hardware_said_gp);
 }
 
 Monitor::Next Monitor::emulate_decoded(bool hardware_said_gp) {
     ++counters_.emulated;
-    const EmulationOutcome outcome = emulate(vcpu_, memory_, *this, instruction_);
+    const EmulationOutcome outcome = emulate(vcpu_, memory_, *this, *instruction_);
     switch (outcome.kind) {
     case EmulationOutcome::Kind::fault:
         // A misaligned SSE operand beyond the stack's limit is #GP before it is #SS: the hardware has seen both.

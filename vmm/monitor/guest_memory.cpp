@@ -87,6 +87,21 @@ MaybeFault GuestMemory::translate_others(std::uint32_t linear, std::size_t bytes
 }
 
 MaybeFault GuestMemory::read(std::uint32_t linear, std::span<std::byte> to, AccessPrivilege privilege) {
+    if (one_page(linear, to.size())) {
+        KnownRead& known = known_reads_[linear / kPage % kKnownReads];
+        if (known.tag != read_tag(linear, privilege)) {
+            mmu::GuestPhysical physical;
+            if (const MaybeFault fault = translate(linear, AccessType::read, privilege, physical)) return fault;
+            if (!ram_.ram_page(physical)) {
+                read_physical(physical, to);
+                return {};
+            }
+            known = {read_tag(linear, privilege), ram_.bytes({physical.address & ~std::uint64_t{kPage - 1}})};
+            reads_known_ = true;
+        }
+        std::memcpy(to.data(), known.bytes + linear % kPage, to.size());
+        return {};
+    }
     if (const MaybeFault fault = translate_others(linear, to.size(), AccessType::read, privilege)) return fault;
     return for_each_page(linear, to.size(), [&](std::uint32_t at, std::size_t offset, std::size_t bytes) -> MaybeFault {
         mmu::GuestPhysical physical;
@@ -209,6 +224,7 @@ std::uint32_t GuestMemory::copy_code(const CodePage& page, std::uint32_t offset,
 }
 
 bool GuestMemory::load_control(const VCpu& next, PagingChange change) {
+    forget_reads();
     return mmu_.load_control({.cr0 = next.cr0, .cr3 = next.cr3, .cr4 = next.cr4, .efer = next.efer},
                              {.flush_global = change.flush_global, .load_pdptes = change.load_pdptes});
 }

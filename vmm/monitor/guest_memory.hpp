@@ -11,6 +11,7 @@
 #include "vmm/monitor/world.hpp"
 
 #include <cstdint>
+#include <cstring>
 #include <optional>
 
 namespace ringone::vmm {
@@ -47,13 +48,17 @@ public:
 
     /// What an access of the guest's that the hardware refused comes to; maps what it needs.
     [[nodiscard]] mmu::FaultResult on_fault(std::uint32_t linear, AccessType type, AccessPrivilege privilege) {
+        forget_reads(); // a fault drops what a TLB has for its page
         return mmu_.on_fault({linear}, access(type, privilege));
     }
     /// Maps the page of an injected #PF, if the guest has mapped it by now.
     void prefill(std::uint32_t linear) { (void)mmu_.prefill({linear}); }
     /// See SystemHooks::on_paging_change().
     [[nodiscard]] bool load_control(const VCpu& next, PagingChange change);
-    void invlpg(std::uint32_t linear) { mmu_.invlpg({linear}); }
+    void invlpg(std::uint32_t linear) {
+        forget_reads();
+        mmu_.invlpg({linear});
+    }
     /// The guest runs at CPL 3 (or in virtual-8086 mode) from now on, or not.
     void set_user(bool user);
     /// First linear address that user segments must not reach.
@@ -89,6 +94,22 @@ private:
     void write_ram(mmu::GuestPhysical at, std::span<const std::byte> from);
     void release(std::uint32_t page);
 
+    /// Translations for reads that the monitor has made for the guest, as a TLB keeps them: descriptors and stacks are
+    /// read again and again.
+    struct KnownRead {
+        std::uint32_t tag; ///< linear page and privilege, plus 1; 0: none
+        const std::uint8_t* bytes;
+    };
+    static constexpr std::uint32_t kKnownReads = 32;
+
+    [[nodiscard]] static std::uint32_t read_tag(std::uint32_t linear, AccessPrivilege privilege) {
+        return (linear >> 12U) * 2 + (privilege == AccessPrivilege::user ? 1 : 0) + 1;
+    }
+    void forget_reads() {
+        if (reads_known_) std::memset(known_reads_, 0, sizeof known_reads_);
+        reads_known_ = false;
+    }
+
     World& world_;
     HostServices& services_;
     translator::TranslationCache& cache_;
@@ -98,6 +119,8 @@ private:
     Mmu mmu_;
     std::uint32_t user_limit_;
     bool user_ = false;
+    bool reads_known_ = false;
+    KnownRead known_reads_[kKnownReads]{};
     MemoryCounters counters_{};
 };
 

@@ -57,17 +57,35 @@ ShadowDescriptor Monitor::wrapped_shadow_of(const SegmentCache& s) const {
     return {s.base, 0U - s.base - 1U, s.writable(), true, true, true};
 }
 
+/// `role`: a segment, CS meaning what reads it as data; or kShadowRoles - 1 for the wrapping part of what FS holds.
+std::uint16_t Monitor::shadow_selector(std::uint32_t role, const SegmentCache& segment) {
+    // In real-address and virtual-8086 mode the same hidden part means something else.
+    const bool real = !vcpu_.protected_mode() || vcpu_.virtual_8086();
+    const std::uint32_t limit = user_mode() ? memory_.user_limit() : world_.zone().guest_limit;
+    KnownShadow& known = known_shadows_[user_mode() ? 1 : 0][role];
+    if (!real && known.epoch == world_.selector_epoch() && known.limit == limit && known.segment == segment)
+        return known.selector;
+    const bool code = role == static_cast<std::uint32_t>(Segment::cs);
+    const std::uint16_t selector = world_.selector_for(role == kShadowRoles - 1 ? wrapped_shadow_of(segment)
+                                                                                : shadow_of(segment, code));
+    known = {segment, limit, selector, real ? 0 : world_.selector_epoch()};
+    return selector;
+}
+
 void Monitor::load_segments() {
     GuestContext& c = world_.context();
     translator::GsArea& gs = *world_.zone().gs;
-    const auto shadow = [this](Segment s) { return world_.selector_for(shadow_of(vcpu_.segment(s), false)); };
+    const auto shadow = [this](Segment s) {
+        return shadow_selector(static_cast<std::uint32_t>(s), vcpu_.segment(s));
+    };
+    const Segment held = fs_holds_gs_ ? Segment::gs : Segment::fs;
     c.es = shadow(Segment::es);
     c.ss = shadow(Segment::ss);
     c.ds = shadow(Segment::ds);
-    gs.swap_fs = shadow(fs_holds_gs_ ? Segment::gs : Segment::fs);
+    gs.swap_fs = shadow(held);
     gs.swap_other = shadow(fs_holds_gs_ ? Segment::fs : Segment::gs);
-    gs.swap_wrap = world_.selector_for(wrapped_shadow_of(vcpu_.segment(fs_holds_gs_ ? Segment::gs : Segment::fs)));
-    gs.swap_cs = world_.selector_for(shadow_of(vcpu_.segment(Segment::cs), true));
+    gs.swap_wrap = shadow_selector(kShadowRoles - 1, vcpu_.segment(held));
+    gs.swap_cs = shadow(Segment::cs);
     for (std::size_t i = 0; i < kSegmentCount; ++i) gs.guest_selectors[i][0] = vcpu_.segments[i].selector;
 }
 

@@ -164,7 +164,7 @@ Monitor::Next Monitor::execute() {
             return inject(GuestFault::plain(vector::kDebug));
         }
         vcpu_.eflags &= ~eflags::kResume; // it was for this instruction
-        if (!decode_at_eip()) breakpoints = data_breakpoints(vcpu_, instruction_);
+        if (!decode_at_eip()) breakpoints = data_breakpoints(vcpu_, *instruction_);
     }
 
     load_hardware();

@@ -105,6 +105,7 @@ private:
     void load_hardware();
     void save_hardware();
     void load_segments();
+    [[nodiscard]] std::uint16_t shadow_selector(std::uint32_t role, const SegmentCache& segment);
     [[nodiscard]] ShadowDescriptor shadow_of(const SegmentCache& segment, bool as_data) const;
     [[nodiscard]] ShadowDescriptor wrapped_shadow_of(const SegmentCache& segment) const;
     [[nodiscard]] translator::CodeContext code_context() const;
@@ -134,7 +135,26 @@ private:
     translator::Translator translator_;
     GuestMemory memory_;
     CodeViews views_;
-    translator::Instruction instruction_;
+    /// Instructions that were called out are so again: the last ones, decoded. Their bytes are compared at each use.
+    struct Decoded {
+        translator::Instruction instruction;
+        std::uint64_t flushes;
+        std::uint8_t context;
+        bool valid;
+    };
+    static constexpr std::uint32_t kDecodedSlots = 256;
+    Decoded decoded_[kDecodedSlots]{};
+    const translator::Instruction* instruction_ = nullptr; ///< the one decode_at_eip() found
+    /// Shadow selectors of the segments last loaded, by privilege: a guest that goes to and fro between its kernel and
+    /// its programs loads the same ones.
+    struct KnownShadow {
+        SegmentCache segment;
+        std::uint32_t limit;
+        std::uint16_t selector;
+        std::uint64_t epoch; ///< of the world's selectors; 0: none
+    };
+    static constexpr std::uint32_t kShadowRoles = 7; ///< by segment, and what swap_wrap is made of
+    KnownShadow known_shadows_[2][kShadowRoles]{};
     SegmentCache loaded_[kSegmentCount];
     std::uint32_t loaded_limit_ = 0; ///< first address that those segments must not reach; 0: none are loaded
     bool fs_holds_gs_ = false;

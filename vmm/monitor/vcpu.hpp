@@ -60,6 +60,8 @@ struct SegmentCache {
     std::uint32_t limit = 0; ///< in bytes: granularity applied
     bool usable = false;     ///< false after a null selector
 
+    friend constexpr bool operator==(const SegmentCache&, const SegmentCache&) = default;
+
     [[nodiscard]] constexpr unsigned type() const { return attributes & 0xFU; }
     [[nodiscard]] constexpr bool code_or_data() const { return (attributes & 0x10U) != 0; }
     [[nodiscard]] constexpr bool code() const { return code_or_data() && (attributes & 8U) != 0; }

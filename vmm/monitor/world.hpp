@@ -40,8 +40,10 @@ public:
     [[nodiscard]] virtual GuestContext& context() = 0;
     /// Runs fragments from context().ccf on until an exit. The guest's x87/SSE registers are the hardware's.
     virtual void run() = 0;
-    /// A selector for the descriptor, from a cache; stays valid until invalidate_selectors().
+    /// A selector for the descriptor, from a cache. Those in GuestContext and GsArea stay as they are.
     [[nodiscard]] virtual std::uint16_t selector_for(const ShadowDescriptor& descriptor) = 0;
+    /// Another number once a selector that selector_for() gave means another descriptor. Never 0.
+    [[nodiscard]] virtual std::uint64_t selector_epoch() const = 0;
     /// Maps guest-physical pages (4 KiB, RAM) at guest-linear pages; those below ZoneLayout::guest_floor stay unmapped.
     /// False when the host has no room for it.
     [[nodiscard]] virtual bool map(std::uint32_t linear_page, std::uint32_t ram_page, std::uint32_t pages,

@@ -251,10 +251,6 @@ inline bool operator==(const Outcome& a, const Outcome& b) {
 inline std::ostream& operator<<(std::ostream& out, const Outcome& outcome) {
     return out << "outcome " << static_cast<int>(outcome.kind) << " (" << outcome.fault << ")";
 }
-inline bool operator==(const SegmentCache& a, const SegmentCache& b) {
-    return a.selector == b.selector && a.attributes == b.attributes && a.base == b.base && a.limit == b.limit &&
-           a.usable == b.usable;
-}
 inline bool same_state(const VCpu& a, const VCpu& b) {
     return a.gpr == b.gpr && a.eip == b.eip && a.eflags == b.eflags && a.segments == b.segments && a.ldtr == b.ldtr &&
            a.tr == b.tr && a.cr0 == b.cr0 && a.cr2 == b.cr2 && a.cr3 == b.cr3 && a.cr4 == b.cr4 && a.dr == b.dr &&

@@ -242,6 +242,7 @@ std::uint16_t ProcessWorld::selector_for(const ShadowDescriptor& descriptor) {
             slot = next_victim_;
             next_victim_ = (next_victim_ + 1) % kShadowSlots;
         } while (slot_in_use(slot));
+        ++selector_epoch_;
     }
     slots_[slot] = descriptor;
     write_descriptor(slot, descriptor);

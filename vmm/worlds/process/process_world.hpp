@@ -37,6 +37,7 @@ public:
     [[nodiscard]] GuestContext& context() override { return *context_; }
     void run() override;
     [[nodiscard]] std::uint16_t selector_for(const ShadowDescriptor& descriptor) override;
+    [[nodiscard]] std::uint64_t selector_epoch() const override { return selector_epoch_; }
     [[nodiscard]] bool map(std::uint32_t linear_page, std::uint32_t ram_page, std::uint32_t pages,
                            Protection protection) override;
     void unmap(std::uint32_t linear_page, std::uint32_t pages) override;
@@ -97,6 +98,7 @@ private:
     ShadowDescriptor slots_[kShadowSlots]{};
     std::uint32_t slots_used_ = 0;
     std::uint32_t next_victim_ = 0;
+    std::uint64_t selector_epoch_ = 1;
     alignas(64) std::uint8_t fpu_image_[512]{};
 };
 
