@@ -5,11 +5,13 @@ import argparse
 import pathlib
 import sys
 
+import linux_bench
 import machine
 import peers
 import report
 import statistics_of_runs as figures
 
+DEFAULT_PEERS = "native,ringone,tcg"
 QUICK_ROUNDS, FULL_ROUNDS = 3, 9
 
 
@@ -17,7 +19,11 @@ def arguments(words):
     """Parses the command line."""
     parser = argparse.ArgumentParser(prog="bench/run", description=__import__("__main__").__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer samples and rounds")
-    parser.add_argument("--against", default="native,ringone,tcg", metavar="PEER,PEER", help="default: %(default)s")
+    parser.add_argument("--linux", action="store_true", help="a program under Linux instead of bare code")
+    parser.add_argument("--counters", action="store_true",
+                        help="with --linux: the monitor's counters an operation, instead of times")
+    parser.add_argument("--against", metavar="PEER,PEER",
+                        help=f"default: {DEFAULT_PEERS}; with --linux: {linux_bench.DEFAULT_PEERS}")
     parser.add_argument("--items", metavar="NAME,NAME", help="only these items")
     parser.add_argument("--without", action="append", default=[], metavar="OPTION",
                         help="one more column: ringone with this optimization off; may be repeated")
@@ -51,6 +57,9 @@ def measure(chosen, words, names, rounds):
 def main(words):
     """0: measured. 1: the peers disagree on a result. 2: an option, or a peer that does not run."""
     options = arguments(words)
+    if options.linux:
+        return linux_bench.main(options)
+    options.against = options.against or DEFAULT_PEERS
     unknown = [name for name in options.against.split(",") if name not in peers.MAKERS]
     if unknown:
         print(f"bench/run: no such peer: {unknown[0]} (there are {', '.join(peers.MAKERS)})", file=sys.stderr)
