@@ -4,6 +4,7 @@
 import dataclasses
 import os
 import pathlib
+import re
 import select
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 APPEND = "console=ttyS0 loglevel=1 panic=-1 mitigations=off"
 TIMEOUT_SECONDS = 300
 PROMPT = b"guest:"
+FAILURE = re.compile(r"(item \S+ \S+)?failed ")  # perhaps in the middle of an item's line
 
 
 def guests():
@@ -29,11 +31,11 @@ def parse(name, text):
     items, others, finished = {}, [], False
     for line in text.replace("\r", "").splitlines():
         words = line.split()
+        if FAILURE.match(line):
+            raise peers.PeerError(f"{name}: {line}")
         if words[:1] == ["item"] and len(words) >= 6:
             count, checksum, *samples = (int(word) for word in words[3:])
             items[words[1]] = peers.ItemResult(words[2], count, checksum, [cycles / count for cycles in samples])
-        elif words[:1] == ["failed"]:
-            raise peers.PeerError(f"{name}: {line}")
         elif words[:1] in (["name"], ["tsc"]):
             others.append(words)
         elif words == ["done"]:
@@ -132,7 +134,7 @@ def make_initrd(build, folder):
 
 def make(names, build, folder):
     """Peers by name: native, ringone, ringone-pae, tcg, tcg-pae."""
-    initrd = make_initrd(build, folder)
+    initrd = make_initrd(build, folder) if any(name != "native" for name in names) else None
     machines = {"ringone": [str(build / "ringone"), "run", "-m", "256M"],
                 "tcg": [peers.QEMU, "-accel", "tcg", "-m", "256", "-display", "none", "-serial", "stdio", "-monitor",
                         "none", "-no-reboot"]}

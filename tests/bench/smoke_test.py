@@ -13,12 +13,15 @@ import unittest
 SOURCE, BUILD = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 sys.path.insert(0, str(SOURCE / "bench" / "lib"))
 sys.dont_write_bytecode = True
+import linux_bench  # noqa: E402
+import linux_peers  # noqa: E402
 import peers  # noqa: E402
 import report  # noqa: E402
 import statistics_of_runs as figures  # noqa: E402
 
 SWITCHES = ["chain", "fall_through", "indirect_lookup", "return_cache"]
 ITEMS = 19
+LINUX_ITEMS = 27
 
 
 def run(*words):
@@ -60,6 +63,43 @@ class Smoke(unittest.TestCase):
     def test_unknown_switch(self):
         """An optimization that does not exist is no silent no-op."""
         self.assertEqual(run("--quick", "--against", "native", "--without", "magic").returncode, 2)
+
+
+class LinuxProgram(unittest.TestCase):
+    """bench/run --linux: the program natively, and what is made of its lines. Boots are tests/boot's."""
+
+    def test_items_natively(self):
+        """Every item runs; the fixed count of `only` is taken."""
+        items, _, _ = linux_peers.Native(BUILD).program(["samples=1", "sample=100000"])
+        self.assertGreaterEqual(len(items), LINUX_ITEMS - 1)  # without the guests' BusyBox no fork_shell
+        self.assertEqual({item.group for item in items.values()},
+                         {"syscall", "signal", "ipc", "process", "memory", "compute"})
+        self.assertTrue(all(cycles > 0 for item in items.values() for cycles in item.samples))
+        alone, _, _ = linux_peers.Native(BUILD).program(["only=fork_exit", "count=3"])
+        self.assertEqual([(name, item.units) for name, item in alone.items()], [("fork_exit", 3)])
+
+    def test_lines(self):
+        """Cycles an operation; an item that a machine cannot do is left out; failures are errors."""
+        items, _ = linux_peers.parse("p", "item a g 4 9 400 800\r\nitem b g n/a\ndone\n")
+        self.assertEqual({name: (i.checksum, i.samples) for name, i in items.items()}, {"a": (9, [100.0, 200.0])})
+        for text in ("item a g 4 9 400\n", "item a gfailed a child: x\nfailed pipe: x\ndone\n"):
+            with self.assertRaises(peers.PeerError):
+                linux_peers.parse("p", text)
+
+    def test_table(self):
+        """Ratios to native and to TCG, a dash where a peer lacks the item, and the target."""
+        def run_of(**cycles):
+            return [peers.RunResult({n: peers.ItemResult("compute", 1, 0, [c]) for n, c in cycles.items()}, {}, 1.0)]
+        results = {"native": run_of(x=100.0), "ringone": run_of(x=130.0, y=50.0), "tcg": run_of(x=260.0, y=100.0)}
+        text = "\n".join(linux_bench.table(results, {"ringone": [2.0], "tcg": [4.0]}, 1000000000))
+        self.assertIn("| x | 100 ns | 130 ns | 260 ns | 1.30 [1.30-1.30] | 2.60 [2.60-2.60] | 0.50 [0.50-0.50] | MISSED", text)
+        self.assertIn("| y | n/a | 50 ns | 100 ns | - | - | 0.50", text)
+        self.assertIn("| boot to shell |  | 2.00 s | 4.00 s | - | - | 0.50 |", text)
+
+    def test_unknown_peer(self):
+        """A user's error: one line, status 2."""
+        done = run("--linux", "--against", "abacus")
+        self.assertEqual((done.returncode, len(done.stderr.splitlines())), (2, 1))
 
 
 class Judgement(unittest.TestCase):
