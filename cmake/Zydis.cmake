@@ -28,7 +28,7 @@ ringone_zydis(ringone_zydis)
 target_compile_options(ringone_zydis PRIVATE -O2 ${RINGONE_HOSTED_CORE_FLAGS} "SHELL:-include ${ZYDIS_LIBC}")
 target_link_libraries(ringone_zydis PUBLIC ringone_core_memory)
 
-add_library(ringone_zydis_ring0 STATIC ${ZYDIS_CORE})
+add_library(ringone_zydis_ring0 STATIC EXCLUDE_FROM_ALL ${ZYDIS_CORE})
 ringone_zydis(ringone_zydis_ring0)
 target_compile_definitions(ringone_zydis_ring0 PUBLIC ZYDIS_DISABLE_FORMATTER)
 target_compile_options(ringone_zydis_ring0 PRIVATE ${RINGONE_RING0_FLAGS} "SHELL:-include ${ZYDIS_LIBC}")

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 The RingOne authors
+#include "tests/sanitized/faults.hpp"
+
+#include <stdexcept>
+
+namespace ringone::sanitized {
+
+int throw_from(int depth) {
+    int frame[24] = {};
+    int* shown = frame;
+    asm volatile("" : "+r"(shown) : : "memory");
+    if (depth == 0) throw std::runtime_error("at the bottom");
+    return throw_from(depth - 1) + shown[depth % 24];
+}
+
+} // namespace ringone::sanitized
