@@ -115,7 +115,8 @@ TEST(Sanitizer, LowFourGigabytesAreFree) {
     void* const begin = reinterpret_cast<void*>(std::uintptr_t{0x10000});
     const std::size_t bytes = (std::size_t{1} << 32) - 0x10000;
     ASSERT_EQ(mmap(begin, bytes, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0), begin);
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0),
+              begin);
     write_byte(static_cast<char*>(begin), 0x7fff8000 - 0x10000);
     EXPECT_EQ(munmap(begin, bytes), 0);
 }

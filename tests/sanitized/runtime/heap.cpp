@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Copyright (c) 2026 The RingOne authors
-// The C library's heap with red zones around every block and a quarantine for freed ones. Replaces malloc and its
-// kin in the whole process; operator new comes here too.
+// The C library's heap with red zones around every block and a quarantine for freed ones. Replaces malloc and
+// its kin in the whole process; operator new comes here too.
 #include "tests/sanitized/runtime/shadow.hpp"
 
 #include <cerrno>
@@ -28,8 +28,8 @@ constexpr std::uint64_t kFreed = 0x52696e674f6e652d;
 struct Header {
     std::uint64_t state;
     std::size_t bytes;
-    void* base;         ///< as the C library gave it
-    std::size_t whole;  ///< bytes from there
+    void* base;        ///< as the C library gave it
+    std::size_t whole; ///< bytes from there
 };
 static_assert(sizeof(Header) <= kRedzone);
 

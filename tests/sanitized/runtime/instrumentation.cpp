@@ -7,7 +7,8 @@ namespace {
 
 using namespace ringone::sanitizer;
 
-// Frames between a throw and its handler end without unpoisoning themselves: that much of the stack is cleaned.
+// Frames between a throw and its handler end without unpoisoning themselves: that much of the stack is
+// cleaned.
 constexpr std::uintptr_t kStackCleaned = 1U << 20;
 
 struct Global {
@@ -72,7 +73,9 @@ void __asan_unregister_globals(const Global* globals, std::size_t count) {
 }
 
 // Around a variable's block; its last granule is all its own.
-void __asan_poison_stack_memory(std::uintptr_t begin, std::size_t bytes) { poison(begin, bytes, kStackScope); }
+void __asan_poison_stack_memory(std::uintptr_t begin, std::size_t bytes) {
+    poison(begin, bytes, kStackScope);
+}
 void __asan_unpoison_stack_memory(std::uintptr_t begin, std::size_t bytes) { unpoison(begin, bytes); }
 
 // Around a file's constructors. The order of initialization is not checked.
@@ -94,29 +97,29 @@ void __asan_allocas_unpoison(std::uintptr_t top, std::uintptr_t bottom) {
 }
 
 // The linker's --wrap sends calls of these from our own objects here.
-#define RINGONE_WRAP_MEMORY(prefix)                                                                                   \
-    void* __real_##prefix##memcpy(void* to, const void* from, std::size_t bytes);                                     \
-    void* __real_##prefix##memmove(void* to, const void* from, std::size_t bytes);                                    \
-    void* __real_##prefix##memset(void* to, int value, std::size_t bytes);                                            \
-    int __real_##prefix##memcmp(const void* a, const void* b, std::size_t bytes);                                     \
-    void* __wrap_##prefix##memcpy(void* to, const void* from, std::size_t bytes) {                                    \
-        check(reinterpret_cast<std::uintptr_t>(from), bytes, false);                                                  \
-        check(reinterpret_cast<std::uintptr_t>(to), bytes, true);                                                     \
-        return __real_##prefix##memcpy(to, from, bytes);                                                              \
-    }                                                                                                                 \
-    void* __wrap_##prefix##memmove(void* to, const void* from, std::size_t bytes) {                                   \
-        check(reinterpret_cast<std::uintptr_t>(from), bytes, false);                                                  \
-        check(reinterpret_cast<std::uintptr_t>(to), bytes, true);                                                     \
-        return __real_##prefix##memmove(to, from, bytes);                                                             \
-    }                                                                                                                 \
-    void* __wrap_##prefix##memset(void* to, int value, std::size_t bytes) {                                           \
-        check(reinterpret_cast<std::uintptr_t>(to), bytes, true);                                                     \
-        return __real_##prefix##memset(to, value, bytes);                                                             \
-    }                                                                                                                 \
-    int __wrap_##prefix##memcmp(const void* a, const void* b, std::size_t bytes) {                                    \
-        check(reinterpret_cast<std::uintptr_t>(a), bytes, false);                                                     \
-        check(reinterpret_cast<std::uintptr_t>(b), bytes, false);                                                     \
-        return __real_##prefix##memcmp(a, b, bytes);                                                                  \
+#define RINGONE_WRAP_MEMORY(prefix)                                                                          \
+    void* __real_##prefix##memcpy(void* to, const void* from, std::size_t bytes);                            \
+    void* __real_##prefix##memmove(void* to, const void* from, std::size_t bytes);                           \
+    void* __real_##prefix##memset(void* to, int value, std::size_t bytes);                                   \
+    int __real_##prefix##memcmp(const void* a, const void* b, std::size_t bytes);                            \
+    void* __wrap_##prefix##memcpy(void* to, const void* from, std::size_t bytes) {                           \
+        check(reinterpret_cast<std::uintptr_t>(from), bytes, false);                                         \
+        check(reinterpret_cast<std::uintptr_t>(to), bytes, true);                                            \
+        return __real_##prefix##memcpy(to, from, bytes);                                                     \
+    }                                                                                                        \
+    void* __wrap_##prefix##memmove(void* to, const void* from, std::size_t bytes) {                          \
+        check(reinterpret_cast<std::uintptr_t>(from), bytes, false);                                         \
+        check(reinterpret_cast<std::uintptr_t>(to), bytes, true);                                            \
+        return __real_##prefix##memmove(to, from, bytes);                                                    \
+    }                                                                                                        \
+    void* __wrap_##prefix##memset(void* to, int value, std::size_t bytes) {                                  \
+        check(reinterpret_cast<std::uintptr_t>(to), bytes, true);                                            \
+        return __real_##prefix##memset(to, value, bytes);                                                    \
+    }                                                                                                        \
+    int __wrap_##prefix##memcmp(const void* a, const void* b, std::size_t bytes) {                           \
+        check(reinterpret_cast<std::uintptr_t>(a), bytes, false);                                            \
+        check(reinterpret_cast<std::uintptr_t>(b), bytes, false);                                            \
+        return __real_##prefix##memcmp(a, b, bytes);                                                         \
     }
 RINGONE_WRAP_MEMORY()
 RINGONE_WRAP_MEMORY(ringone_)

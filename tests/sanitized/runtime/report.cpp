@@ -16,7 +16,10 @@ void say(const char* text) {
     std::size_t bytes = 0;
     while (text[bytes] != '\0') ++bytes;
     long result = SYS_write;
-    asm volatile("syscall" : "+a"(result) : "D"(STDERR_FILENO), "S"(text), "d"(bytes) : "rcx", "r11", "memory");
+    asm volatile("syscall"
+                 : "+a"(result)
+                 : "D"(STDERR_FILENO), "S"(text), "d"(bytes)
+                 : "rcx", "r11", "memory");
 }
 
 void say_number(std::uintptr_t number, unsigned base) {

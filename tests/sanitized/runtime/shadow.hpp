@@ -5,17 +5,18 @@
 #include <cstddef>
 #include <cstdint>
 
-/// The run-time half of GCC's -fsanitize=kernel-address in a user's process. ASan's own has its shadow memory at
-/// 0x7fff8000, where guests of the process world live; this one has it at kOffset. Nothing here that instrumented code
-/// calls may touch TLS or the vector registers: both can be the guest's.
+/// The run-time half of GCC's -fsanitize=kernel-address in a user's process. ASan's own has its shadow memory
+/// at 0x7fff8000, where guests of the process world live; this one has it at kOffset. Nothing here that
+/// instrumented code calls may touch TLS or the vector registers: both can be the guest's.
 namespace ringone::sanitizer {
 
-inline constexpr unsigned kScale = 3;                                  ///< one shadow byte for 8 bytes
+inline constexpr unsigned kScale = 3; ///< one shadow byte for 8 bytes
 inline constexpr std::uintptr_t kGranule = std::uintptr_t{1} << kScale;
-inline constexpr std::uintptr_t kOffset = RINGONE_SHADOW_OFFSET;       ///< the same number goes to the compiler
+inline constexpr std::uintptr_t kOffset = RINGONE_SHADOW_OFFSET; ///< the same number goes to the compiler
 inline constexpr std::uintptr_t kAddressEnd = std::uintptr_t{1} << 47; ///< of user space
 
-// What GCC (gcc/asan.h) and this runtime write into the shadow: 0 all 8 bytes are good, 1..7 so many are, else:
+// What GCC (gcc/asan.h) and this runtime write into the shadow: 0 all 8 bytes are good, 1..7 so many are,
+// else:
 inline constexpr std::uint8_t kStackLeft = 0xF1;
 inline constexpr std::uint8_t kStackMiddle = 0xF2;
 inline constexpr std::uint8_t kStackRight = 0xF3;
