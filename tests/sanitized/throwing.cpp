@@ -10,7 +10,12 @@ int throw_from(int depth) {
     int frame[24] = {};
     int* shown = frame;
     asm volatile("" : "+r"(shown) : : "memory");
-    if (depth == 0) throw std::runtime_error("at the bottom");
+    {
+        bool small = depth == 0;
+        bool* shown_small = &small;
+        asm volatile("" : "+r"(shown_small) : : "memory");
+        if (*shown_small) throw std::runtime_error("at the bottom");
+    }
     return throw_from(depth - 1) + shown[depth % 24];
 }
 

@@ -22,7 +22,10 @@ struct Global {
     const char* odr_indicator;
 };
 
-bool is_stack_poison(std::uint8_t value) { return value >= kStackLeft && value <= kStackScope; }
+// A part of a granule can belong to a block of the heap where the stack ends: that check is lost, no more.
+bool is_stack_poison(std::uint8_t value) {
+    return (value >= kStackLeft && value <= kStackScope) || value == kAlloca || (value != 0 && value < kGranule);
+}
 
 template <std::size_t bytes>
 void check_small(std::uintptr_t address, bool write) {
