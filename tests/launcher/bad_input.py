@@ -3,13 +3,16 @@
 """Whatever the user gets wrong is one line on standard error and status 2."""
 import os
 import pathlib
+import resource
 import shutil
 import struct
+import threading
 import unittest
 
-from machine import GUEST, RINGONE, LauncherTest, run, run_guest
+from machine import GUEST, RINGONE, LauncherTest, run, run_arguments, run_guest
 
 NOBODY = 65534
+PAGE = 4096
 
 
 def bzimage(**fields):
@@ -45,6 +48,16 @@ class BadInput(LauncherTest):
         self.assert_refused("No such file", "run", "--kernel", str(self.folder / "none"))
         self.assert_refused("Is a directory", "run", "--kernel", str(self.folder))
         self.assert_refused("cannot read", "run", "--kernel", "")
+
+    def test_kernel_from_a_pipe(self):
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=lambda: pipe.write_bytes(pathlib.Path(GUEST).read_bytes()))
+        writer.start()
+        self.assertEqual(run("run", "--kernel", str(pipe), "--append", "x").returncode, 42)
+        writer.join()
+        self.assert_refused("is empty", "run", "--kernel", os.devnull)
+        self.assert_refused("does not fit", "run", "--kernel", "/dev/zero")
 
     def test_unreadable_files(self):
         for_others = shutil.copy(RINGONE, self.folder / "ringone")
@@ -82,7 +95,25 @@ class BadInput(LauncherTest):
         self.assert_guest_refused("does not fit", "--initrd", large, "-m", "3M")
         self.assertEqual(run_guest("x", "--initrd", large).returncode, 42)
 
+    def test_initrd_that_just_fits(self):
+        """The guest's program ends below 1 MiB + 64 KiB; what is between that and the end of memory is the initrd's."""
+        length = 1 << 20
+        while length > 0 and run_guest("x", "--initrd", self.write("initrd", bytes(length)), "-m", "2M").returncode != 42:
+            length -= PAGE
+        self.assertGreaterEqual(length, (1 << 20) - (64 << 10))
+        self.assert_guest_refused("does not fit", "--initrd", self.write("initrd", bytes(length + PAGE)), "-m", "2M")
+
+    def test_limits_of_the_host(self):
+        def limit(kind, value):
+            return {"preexec_fn": lambda: resource.setrlimit(kind, (value, value))}
+
+        for mebibytes in (100, 4000):
+            self.assert_refused("ulimit -v", *run_arguments("x")[1:], **limit(resource.RLIMIT_AS, mebibytes << 20))
+        self.assert_refused("cannot", *run_arguments("x")[1:], **limit(resource.RLIMIT_NOFILE, 5))
+
     def test_memory_size(self):
+        for most_and_least in ("2M", "3583M", "3584M"):
+            self.assertEqual(run_guest("x", "-m", most_and_least).returncode, 42)
         self.assert_guest_refused("the least is 2 MiB", "-m", "1")
         self.assert_guest_refused("the least is 2 MiB", "-m", "0")
         self.assert_guest_refused("more than a 32-bit machine", "-m", "5G")
@@ -111,6 +142,7 @@ class BadInput(LauncherTest):
         self.assert_refused("ringone")
 
     def test_statistics_file(self):
+        self.assert_guest_refused("cannot write", "--stats-json", "/dev/full")
         self.assert_guest_refused("--stats-json", "--stats-json", str(self.folder / "none" / "file"))
 
 

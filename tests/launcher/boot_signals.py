@@ -4,6 +4,7 @@
 import os
 import pathlib
 import random
+import re
 import signal
 import time
 import unittest
@@ -54,6 +55,30 @@ class BootSignals(LauncherTest):
                     terminal.signal(number)
                     # The first milliseconds belong to the dynamic linker and to reading the files.
                     self.assert_nothing_left(terminal, (128 + number, -number))
+
+    def uptime(self, terminal):
+        """What the guest's clock says, in seconds, less what the host's says."""
+        terminal.read_rest()
+        terminal.type(b"cut -d' ' -f1 /proc/uptime\r")
+        found = None
+        shown = b""
+        while not found:
+            shown += terminal.read_until(b"\n", 60)
+            found = re.search(rb"^(\d+\.\d\d)\r?$", shown, re.MULTILINE)
+        return float(found[1]) - time.monotonic()
+
+    def test_the_clock_goes_on_while_stopped(self):
+        """As on a real machine that somebody has stopped by its debugger: the time stamp counter does not stop."""
+        terminal = self.boot()
+        terminal.read_until(b"guest:/root# ", 60)
+        before = self.uptime(terminal)
+        terminal.signal(signal.SIGSTOP)
+        terminal.wait_for_stop()
+        time.sleep(3)
+        terminal.signal(signal.SIGCONT)
+        self.assertAlmostEqual(self.uptime(terminal), before, delta=1)
+        terminal.type(b"\x01x")
+        self.assert_nothing_left(terminal, (0,))
 
     def test_stopped_and_continued(self):
         random.seed(SEED + 1)

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <asm/ldt.h>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <immintrin.h>
@@ -83,6 +84,8 @@ bool ProcessWorld::reserve_linear_space() {
 
 const char* ProcessWorld::set_up_memory() {
     low_reserved_ = reserve_linear_space();
+    if (!low_reserved_ && errno == ENOMEM)
+        return "the host gives this process no 4 GiB of address space (ulimit -v, or vm.overcommit_memory = 2)";
     if (!low_reserved_)
         return "the low 4 GiB of this process are not free (is vm.mmap_min_addr above 65536, or a tool like ASan in them?)";
     ram_pages_ = config_.ram_bytes / kPage;
