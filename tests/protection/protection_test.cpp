@@ -28,7 +28,9 @@ std::string name_of(const testing::TestParamInfo<Protection::ParamType>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Guests, Protection,
-                         testing::Combine(testing::Values("escape", "zone_access"), testing::ValuesIn(kAllOptions)), name_of);
+                         testing::Combine(testing::Values("escape", "self_modifying", "zone_access"),
+                                          testing::ValuesIn(kAllOptions)),
+                         name_of);
 
 // Without it the test above would pass however much a guest wrote.
 TEST(ZoneGuard, FindsThePatternAndAChangedGate) {

@@ -99,10 +99,14 @@ Monitor::Next Monitor::step() {
 MaybeFault Monitor::locate(bool single, translator::FragmentId& fragment) {
     translator::TranslationCache& cache = translator_.cache();
     const bool user = user_mode();
-    const std::uint32_t page = (vcpu_.segment(Segment::cs).base + vcpu_.eip) / kPage;
+    const std::uint32_t linear = vcpu_.segment(Segment::cs).base + vcpu_.eip;
+    const std::uint32_t page = linear / kPage;
     for (;;) {
         if (vcpu_.eip > vcpu_.segment(Segment::cs).limit) return GuestFault::with_code(vector::kGeneralProtection, 0);
-        if (const MaybeFault fault = views_.enter(user, page)) return fault;
+        if (MaybeFault fault = views_.enter(user, page)) {
+            fault->cr2 = linear; // the view knows pages
+            return fault;
+        }
         context_id_ = cache.intern(code_context());
         cache.activate(context_id_);
         const std::uint64_t translated = cache.counters().fragments;
