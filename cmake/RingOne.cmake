@@ -79,7 +79,7 @@ function(ringone_reaches out library)
 endfunction()
 
 # Marks a test that runs guests in this host's process world. Their linear space is the low 4 GiB, where ASan has its
-# shadow memory (from 0x7fff8000 on): the sanitized build shows such tests as disabled.
+# shadow memory (from 0x7fff8000 on): the asan build shows such tests as disabled, and sanitized-boot runs them.
 function(ringone_process_world_test name)
     set_property(TEST ${name} APPEND PROPERTY LABELS process-world)
     if(RINGONE_SANITIZE)
