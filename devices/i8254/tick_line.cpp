@@ -12,12 +12,21 @@ void TickLine::pulse() {
     ++counters_.delivered;
 }
 
+bool TickLine::is_kept_masked(std::uint64_t now_ns) {
+    if (!input_.masked()) {
+        masked_since_ns_.reset();
+    } else if (!masked_since_ns_) {
+        masked_since_ns_ = now_ns;
+    }
+    return masked_since_ns_ && now_ns - *masked_since_ns_ >= kShortMaskNs;
+}
+
 void TickLine::tick(std::uint64_t edges, std::uint64_t gap_ns, std::uint64_t now_ns) {
     if (edges == 0) {
         return;
     }
     gap_ns_ = gap_ns;
-    if (input_.masked()) {
+    if (is_kept_masked(now_ns)) {
         restart();
         pulse();
         return;
@@ -33,16 +42,18 @@ void TickLine::service(std::uint64_t now_ns) {
     if (backlog_ == 0 || now_ns < earliest_ns_) {
         return;
     }
+    std::uint64_t gap_ns = gap_ns_;
     if (!input_.request_pending()) {
         pulse();
         counters_.late += late_ ? 1 : 0;
         --backlog_;
         late_ = backlog_ != 0;
+        gap_ns = std::min(gap_ns, std::max(gap_ns / (1 + backlog_ / kHurryFrom), kHurriedGapNs));
     } else {
         late_ = true;
     }
     // Looked at again only after the gap: a guest with interrupts off must not cost a wake-up each nanosecond.
-    earliest_ns_ = now_ns + std::max(gap_ns_, kShortestGapNs);
+    earliest_ns_ = now_ns + std::max(gap_ns, kShortestGapNs);
 }
 
 void TickLine::restart() {

@@ -17,7 +17,8 @@ struct TickCounters {
 
 /// Drives timer edges into an interrupt input so that none is lost on a guest that is slow to take them: an edge that
 /// comes while the former request is still pending waits in a bounded backlog. Late edges are spaced by `gap`, so that
-/// the guest gets work done between them. While the guest masks the input there is no backlog: it does not count.
+/// the guest gets work done between them. While the guest keeps the input masked there is no backlog: it does not count.
+/// A short mask is something else: Linux masks the line of an 8259A's interrupt while it handles it.
 class TickLine {
 public:
     /// Beyond this many owed ticks (10 s of 1000 Hz) the guest has been stopped, not slow.
@@ -25,6 +26,15 @@ public:
 
     /// Late edges are at least this far apart, whatever the guest programmed.
     static constexpr std::uint64_t kShortestGapNs = 10'000;
+
+    /// A mask that is found again and again for so long is meant to stay.
+    static constexpr std::uint64_t kShortMaskNs = 1'000'000'000;
+
+    /// The more is owed, the closer late edges come, down to this: on a busy host the guest runs for a part of the time
+    /// only, and in that part it must get the ticks of all of it.
+    static constexpr std::uint64_t kHurriedGapNs = 100'000;
+    /// So many owed edges halve the gap.
+    static constexpr std::uint64_t kHurryFrom = 4;
 
     explicit TickLine(InterruptInput& input) : input_(input) {}
 
@@ -41,8 +51,10 @@ public:
 
 private:
     void pulse();
+    [[nodiscard]] bool is_kept_masked(std::uint64_t now_ns);
 
     InterruptInput& input_;
+    Deadline masked_since_ns_; ///< when it was first found masked, if it has not been found unmasked since
     std::uint64_t backlog_ = 0;
     std::uint64_t gap_ns_ = 0;
     std::uint64_t earliest_ns_ = 0; ///< of the next late edge
