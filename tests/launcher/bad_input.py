@@ -107,7 +107,8 @@ class BadInput(LauncherTest):
         def limit(kind, value):
             return {"preexec_fn": lambda: resource.setrlimit(kind, (value, value))}
 
-        for mebibytes in (100, 4000):
+        # A sanitized command's shadow memory takes 16 TiB of address space before its first line runs.
+        for mebibytes in () if "RINGONE_SANITIZED" in os.environ else (100, 4000):
             self.assert_refused("ulimit -v", *run_arguments("x")[1:], **limit(resource.RLIMIT_AS, mebibytes << 20))
         self.assert_refused("cannot", *run_arguments("x")[1:], **limit(resource.RLIMIT_NOFILE, 5))
 
