@@ -63,7 +63,8 @@ class Guest:
         start = len(self.output)
         while text not in self.output[start:]:
             if not self.read_some(limit):
-                raise Failure(f"the guest ended: {self.output[-1000:]!r}")
+                status = self.process.wait(self.limit)
+                raise Failure(f"the guest ended with status {status}: {self.output[-1000:]!r}")
         return self.output[start:].split(text)[0]
 
     def type(self, line):
