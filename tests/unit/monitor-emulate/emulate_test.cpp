@@ -170,6 +170,42 @@ TEST_F(Emulation, BitStringsReachFarInBothDirections) {
     faults({0x0F, 0xA3, 0x03}, GuestFault::page(kAt + 0x2100, 0));
 }
 
+/// BTS and its kin on a register were taken for memory.
+TEST_F(Emulation, BitsOfARegisterAreNoMemory) {
+    vcpu.gpr[kEcx] = 3;
+    memory.missing.insert(0);
+    const std::vector<std::byte> bytes = memory.bytes();
+    for (const std::uint8_t opcode : std::initializer_list<std::uint8_t>{0xA3, 0xAB, 0xB3, 0xBB}) {
+        done({0x0F, opcode, 0xCF}); // BT, BTS, BTR, BTC edi, ecx: the CPU's matter
+        EXPECT_EQ(runner.last_code, (std::vector<std::uint8_t>{0x0F, opcode, 0xCF}));
+    }
+    EXPECT_EQ(runner.runs, 4U);
+    EXPECT_EQ(memory.bytes(), bytes);
+}
+
+/// Long NOPs and prefetches read their operand, and faulted.
+TEST_F(Emulation, HintsAccessNothing) {
+    vcpu.gpr[kEbx] = kAt;
+    memory.missing.insert(8);
+    for (const std::uint8_t opcode : std::initializer_list<std::uint8_t>{0x1C, 0x1D, 0x1E, 0x1F})
+        done({0x0F, opcode, 0x03});
+    done({0x66, 0x0F, 0x1F, 0x43, 0x00}); // NOP word [ebx + 0]
+    done({0x0F, 0x18, 0x03});             // PREFETCHNTA
+    done({0x0F, 0x18, 0x0B});             // PREFETCHT0
+    done({0x0F, 0x0D, 0x0B});             // PREFETCHW
+    EXPECT_EQ(runner.runs, 0U);
+}
+
+/// The scratch buffer's old bytes reached memory when an unmasked exception kept FISTTP from storing.
+TEST_F(Emulation, AnX87StoreThatDoesNotHappenChangesNothing) {
+    vcpu.gpr[kEax] = 0xDEAD'BEEF;
+    done({0xA3, 0x40, 0x80, 0, 0}); // MOV moffs, eax: dirties that place of the buffer
+    memory.put<std::uint16_t>(kAt, 0x1234);
+    done({0xDF, 0x0D, 0x00, 0x80, 0, 0}); // FISTTP word [kAt]
+    EXPECT_EQ(runner.last_operand, 0U);
+    EXPECT_EQ(memory.get<std::uint16_t>(kAt), 0x1234U);
+}
+
 TEST_F(Emulation, Xlat) {
     vcpu.gpr[kEbx] = kAt;
     vcpu.gpr[kEax] = 0x1234'5680;

@@ -87,6 +87,7 @@ private:
             return;
         }
         case ZYDIS_MNEMONIC_MOVUPS: return;
+        case ZYDIS_MNEMONIC_FISTTP: return; // as with an unmasked invalid operation: no store
         case ZYDIS_MNEMONIC_MOVQ:
         case ZYDIS_MNEMONIC_MOVDQU: std::memcpy(at, masked_move[mask_turn_++ & 1U].data(), bytes); return;
         default: ADD_FAILURE() << "the fake does not know this instruction"; break;

@@ -13,6 +13,10 @@ EmulationOutcome emulate(VCpu& vcpu, LinearMemory& memory, NativeRunner& runner,
     case ZYDIS_CATEGORY_RET: return emulation::branch(machine);
     case ZYDIS_CATEGORY_PUSH:
     case ZYDIS_CATEGORY_POP: return emulation::stack(machine);
+    // Their memory operand is no access: they never fault (SDM Vol. 2, NOP and PREFETCHh).
+    case ZYDIS_CATEGORY_NOP:
+    case ZYDIS_CATEGORY_WIDENOP:
+    case ZYDIS_CATEGORY_PREFETCH: machine.finish(); return {};
     default: break;
     }
     switch (insn.mnemonic()) {
@@ -23,7 +27,9 @@ EmulationOutcome emulate(VCpu& vcpu, LinearMemory& memory, NativeRunner& runner,
     case ZYDIS_MNEMONIC_BTS:
     case ZYDIS_MNEMONIC_BTR:
     case ZYDIS_MNEMONIC_BTC:
-        if (machine.operand(1).type == ZYDIS_OPERAND_TYPE_REGISTER) return emulation::bit_string(machine);
+        if (machine.operand(0).type == ZYDIS_OPERAND_TYPE_MEMORY &&
+            machine.operand(1).type == ZYDIS_OPERAND_TYPE_REGISTER)
+            return emulation::bit_string(machine);
         break;
     case ZYDIS_MNEMONIC_MASKMOVQ:
     case ZYDIS_MNEMONIC_MASKMOVDQU: return emulation::masked_move(machine);

@@ -82,7 +82,9 @@ EmulationOutcome substitute(const Machine& m) {
         if (const MaybeFault fault = probe_memory(m.vcpu, m.memory, segment, offset, bytes, AccessType::write))
             return EmulationOutcome::of(fault);
     }
-    if (reads) {
+    // An x87 store with an unmasked exception stores nothing and does not fault: what was there stays.
+    const bool may_not_store = m.insn.info.meta.category == ZYDIS_CATEGORY_X87_ALU;
+    if (reads || may_not_store) {
         if (const MaybeFault fault = read_memory(m.vcpu, m.memory, segment, offset, {at, bytes}))
             return EmulationOutcome::of(fault);
     }
