@@ -101,6 +101,24 @@ guest_main:
 %endmacro
 
 everywhere:
+    attempt "TF over MOV SS", DB_, 0
+    mov edx, ss
+    pushfd
+    or dword [esp], 0x100
+    popfd
+    mov ss, edx
+    nop
+    at
+    done
+    attempt "TF over POP SS", DB_, 0
+    push ss
+    pushfd
+    or dword [esp], 0x100
+    popfd
+    pop ss
+    nop
+    at
+    done
     selector_attempts 0x23, 0x20
     selector_attempts 0x2B, 0x28
     selector_attempts 0x33, 0x30

@@ -182,7 +182,8 @@ Monitor::Next Monitor::execute() {
     if (next == Next::stop || !single || !completed_) return next;
 
     // One instruction is done: shadows end, and TF as it was before it traps (SDM Vol. 3 section 17.3.1.4).
-    const bool steps = trap_flag && !suppress_trap_;
+    // Not behind a load of SS: the next instruction's trap is the first (section 6.8.3).
+    const bool steps = trap_flag && !suppress_trap_ && vcpu_.shadow != InterruptShadow::mov_ss;
     if (steps || breakpoints != 0) {
         vcpu_.dr[6] |= (steps ? kDr6SingleStep : 0U) | breakpoints;
         return inject(GuestFault::plain(vector::kDebug));
