@@ -54,7 +54,10 @@ class Guest:
         """What there is, or what comes first; the empty string at the end of the process."""
         if not select.select([self.process.stdout], [], [], limit or self.limit)[0]:
             raise Failure(f"nothing more from the guest, but {self.output[-1000:]!r}")
-        chunk = os.read(self.process.stdout.fileno(), 4096).decode(errors="replace").replace("\r", "")
+        chunk = os.read(self.process.stdout.fileno(), 4096).decode(errors="replace")
+        if chunk == "\r":  # the rest of the line is to come; it is not the end
+            return self.read_some(limit)
+        chunk = chunk.replace("\r", "")
         self.output += chunk
         return chunk
 
