@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::uint32_t kCommonStubBytes = 512;
 constexpr std::uint32_t kLinkStubBytes = 16;
-constexpr std::uint32_t kTagCheckBytes = 34;
+constexpr std::uint32_t kTagCheckBytes = 32;
+constexpr std::uint32_t kReturnCheckBytes = 29;
+constexpr std::uint32_t kHealBytes = 11;
 constexpr std::uint32_t kJumpBytes = 5;
 constexpr std::uint32_t kPageSize = 4096;
 
@@ -59,10 +61,10 @@ void TranslationCache::write_common_stubs() {
     w.store_gs_immediate(offsetof(GsArea, exit_info), exit_info(ExitKind::indirect));
     w.jump(exit_gate_);
     for (std::uint32_t c = 0; c < kDispatchClasses; ++c) {
-        // Reached by RET, so the guest's return address is no longer below ESP: put it back.
         return_miss_[c] = w.address();
-        w.load_gs(Reg32::ecx, offsetof(GsArea, target));
-        w.store_below_stack(Reg32::ecx);
+        w.load_below_stack(Reg32::ecx);
+        w.store_gs(offsetof(GsArea, target), Reg32::ecx);
+        w.store_gs(offsetof(GsArea, return_target), Reg32::ecx);
         w.dispatch_index();
         w.jump_table_gs(offsetof(GsArea, indirect_table) + c * kDispatchEntries * 4);
     }
@@ -144,26 +146,48 @@ void TranslationCache::cut(LinkId id) {
     ++counters_.links_cut;
 }
 
+/// Stub room in the fragment's own unit, so that both go together. 0: there is none, it stays a slow target.
+std::uint32_t TranslationCache::take_entry(FragmentId id, std::uint32_t bytes) {
+    Unit& unit = units_[id / kFragmentsPerUnit];
+    if (unit.stub - unit.body < bytes + kJumpBytes) return 0;
+    unit.stub -= bytes;
+    return unit.stub;
+}
+
 void TranslationCache::make_indirect_target(FragmentId id) {
     Fragment& f = fragments_[id];
     const std::uint32_t c = contexts_[f.context].dispatch_class();
     if (f.indirect_entry == 0) {
-        // The check lives in the fragment's own unit, so that both go together.
-        Unit& unit = units_[id / kFragmentsPerUnit];
-        if (unit.stub - unit.body < kTagCheckBytes + kJumpBytes) return; // no room: it stays a slow target
-        unit.stub -= kTagCheckBytes;
-        CodeWriter w(writable(unit.stub), unit.stub);
+        const bool heals = f.return_entry != 0;
+        const std::uint32_t entry = take_entry(id, kTagCheckBytes + (heals ? kHealBytes : 0));
+        if (entry == 0) return;
+        CodeWriter w(writable(entry), entry);
         w.load_gs(Reg32::ecx, offsetof(GsArea, target));
-        w.add_keeping_flags(Reg32::ecx, 0U - f.eip);
-        std::uint8_t* ok = w.jecxz_forward();
-        w.jump(indirect_miss_);
-        w.resolve(ok);
-        w.load_gs(Reg32::ecx, offsetof(GsArea, spill_ecx));
+        w.check_target(f.eip, indirect_miss_);
+        // A return that comes here lost its place in the return cache to another one.
+        if (heals)
+            w.store_gs_immediate(offsetof(GsArea, return_cache) + (c * kDispatchEntries + (f.eip & kDispatchMask)) * 4,
+                                 f.return_entry);
         w.jump(f.ccf);
-        f.indirect_entry = unit.stub;
+        f.indirect_entry = entry;
         ++counters_.indirect_entries;
     }
     gs_.indirect_table[c][f.eip & kDispatchMask] = f.indirect_entry;
+}
+
+void TranslationCache::make_return_target(FragmentId id) {
+    Fragment& f = fragments_[id];
+    const std::uint32_t c = contexts_[f.context].dispatch_class();
+    if (f.return_entry == 0) {
+        const std::uint32_t entry = take_entry(id, kReturnCheckBytes);
+        if (entry == 0) return;
+        CodeWriter w(writable(entry), entry);
+        w.check_return(f.eip, return_miss_[c]);
+        w.jump(f.ccf);
+        f.return_entry = entry;
+        ++counters_.return_entries;
+    }
+    enter_landing(c, f.eip, f.return_entry);
 }
 
 bool TranslationCache::overlaps(const Fragment& f, std::uint32_t cs_base, std::uint32_t slot, std::uint32_t first,

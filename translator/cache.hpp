@@ -36,6 +36,7 @@ struct Fragment {
     std::uint32_t eip;
     std::uint32_t ccf;           ///< run address of its first byte
     std::uint32_t indirect_entry; ///< run address of its tag check, 0 while it was no indirect target
+    std::uint32_t return_entry;   ///< run address of its check for returns (behind its call, or a stub), 0: none yet
     std::uint16_t ccf_length;
     std::uint16_t guest_length;
     std::uint16_t instruction_count;
@@ -73,7 +74,7 @@ struct CodeMemory {
 
 struct CacheCounters {
     std::uint64_t fragments, guest_instructions, identical_instructions, guest_bytes, code_bytes;
-    std::uint64_t links_made, links_cut, indirect_entries, invalidated, evicted_units, evicted_fragments, flushes;
+    std::uint64_t links_made, links_cut, indirect_entries, return_entries, invalidated, evicted_units, evicted_fragments, flushes;
     std::uint64_t dispatch_resets;
 };
 
@@ -115,6 +116,12 @@ public:
     void chain(LinkId link, FragmentId target);
     /// Enters the fragment into the indirect-branch table, making its tag check on first use.
     void make_indirect_target(FragmentId target);
+    /// Enters the fragment into the return cache, making its check on first use.
+    void make_return_target(FragmentId target);
+    /// Enters what was emitted behind a call into the return cache.
+    void enter_landing(std::uint32_t dispatch_class, std::uint32_t eip, std::uint32_t landing) {
+        gs_.return_cache[dispatch_class][eip & kDispatchMask] = landing;
+    }
     /// Kills every fragment that was translated from bytes [first, last] of the guest-physical page. Returns how many.
     std::uint32_t invalidate(std::uint32_t page, std::uint32_t first, std::uint32_t last);
     /// Was anything that lives translated from these bytes of the page?
@@ -179,6 +186,7 @@ private:
     [[nodiscard]] std::uint32_t linear_page(const Fragment& f) const {
         return (context(f.context).cs_base + f.eip) / 4096;
     }
+    [[nodiscard]] std::uint32_t take_entry(FragmentId id, std::uint32_t bytes);
     void open_unit(std::uint32_t unit);
     void evict(std::uint32_t unit);
     void kill(FragmentId id);

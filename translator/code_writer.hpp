@@ -2,6 +2,8 @@
 // Copyright (c) 2026 The RingOne authors
 #pragma once
 
+#include "translator/gs_area.hpp"
+
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -118,27 +120,26 @@ public:
         byte(0x04U | number(reg) << 3U);
         byte(0x24);
     }
-    /// MOV dword [esp], value
-    void store_stack_immediate(std::uint32_t value) {
-        byte(0xC7);
-        byte(0x04);
-        byte(0x24);
-        dword(value);
-    }
-    /// MOV dword [esp - 4], value
-    void store_below_stack_immediate(std::uint32_t value) {
-        byte(0xC7);
-        byte(0x44);
-        byte(0x24);
-        byte(0xFC);
-        dword(value);
-    }
-    /// MOV [esp - 4], reg
-    void store_below_stack(Reg32 reg) {
-        byte(0x89);
+    /// MOV reg, [esp - 4]
+    void load_below_stack(Reg32 reg) {
+        byte(0x8B);
         byte(0x44U | number(reg) << 3U);
         byte(0x24);
         byte(0xFC);
+    }
+    void pop(Reg32 reg) { byte(0x58U | number(reg)); }
+    /// The target in ECX is `eip` (left of it is 0), or control goes to `miss`. JECXZ: flags are kept.
+    void check_target(std::uint32_t eip, std::uint32_t miss) {
+        add_keeping_flags(Reg32::ecx, 0U - eip);
+        std::uint8_t* const match = jecxz_forward();
+        jump(miss);
+        resolve(match);
+        load_gs(Reg32::ecx, offsetof(GsArea, spill_ecx));
+    }
+    /// The same for a return, whose target lies where it was popped.
+    void check_return(std::uint32_t eip, std::uint32_t miss) {
+        load_below_stack(Reg32::ecx);
+        check_target(eip, miss);
     }
     void push_immediate(std::uint32_t value) {
         byte(0x68);
@@ -156,9 +157,8 @@ public:
     }
     void resolve(std::uint8_t* mark) const { mark[-1] = static_cast<std::uint8_t>(cursor_ - mark); }
 
-    /// JMP, CALL or Jcc rel32. The rel32 field is the last four bytes.
+    /// JMP or Jcc rel32. The rel32 field is the last four bytes.
     void jump(std::uint32_t to) { relative(0xE9, to); }
-    void call(std::uint32_t to) { relative(0xE8, to); }
     void branch(std::uint32_t condition, std::uint32_t to) {
         byte(0x0F);
         relative(0x80U | condition, to);

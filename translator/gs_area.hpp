@@ -47,6 +47,7 @@ struct GsArea {
     /// Nonzero: an interrupt waits for IF. An inlined STI or POPF that would set IF calls out.
     std::uint32_t interrupt_waits;
     std::uint32_t temporary;
+    std::uint32_t return_target; ///< guest EIP of the last return that missed the return cache
     std::uint16_t guest_selectors[6][2]; ///< what MOV r, sreg shows; encoding order; second half zero
     std::uint16_t swap_fs;               ///< shadow selector that FS holds
     std::uint16_t swap_other;            ///< shadow selector of the guest's other one of FS and GS

@@ -47,10 +47,11 @@ struct Emission {
     CodeWriter w;
     std::uint32_t begin;
     std::uint16_t sides = 0;
+    std::uint32_t landing = 0; ///< run address, 0: the block ends with no call
 
     using Flags = SideEntry::Flags;
 
-    [[nodiscard]] bool pair_calls() const { return options.return_cache && !one_instruction; }
+    [[nodiscard]] bool caches_returns() const { return options.return_cache && !one_instruction; }
     [[nodiscard]] std::uint32_t dispatch_class() const { return plan.context.dispatch_class(); }
     [[nodiscard]] std::uint32_t table(std::size_t base) const {
         return static_cast<std::uint32_t>(base) + dispatch_class() * kDispatchEntries * 4;
@@ -203,59 +204,36 @@ struct Emission {
         mark(branch.eip, Flags::undoable | Flags::restore_ecx);
         w.store_gs(offsetof(GsArea, target), Reg32::ecx);
     }
-    void dispatch(CodeWriter& to) const {
-        to.dispatch_index();
-        to.jump_table_gs(table(offsetof(GsArea, indirect_table)));
-    }
     void leave_indirect() {
-        if (options.indirect_lookup && !one_instruction) dispatch(w);
-        else w.jump(cache.indirect_miss());
+        if (!options.indirect_lookup || one_instruction) return w.jump(cache.indirect_miss());
+        w.dispatch_index();
+        w.jump_table_gs(table(offsetof(GsArea, indirect_table)));
     }
 
-    /// The hardware pushes a CCF address (its return predictor remembers it); the out-of-line part replaces it with
-    /// the guest's return address before anybody can see it, and enters the landing into the return cache.
-    void call_paired(const Terminal& t, bool indirect) {
-        constexpr std::uint32_t kStubBytes = 7 + 11 + 17;
-        const TranslationCache::Block stub = cache.take_stub(kStubBytes);
-        w.call(stub.run);
-        const std::uint32_t landing = w.address();
-        CodeWriter s(stub.write, stub.run);
-        s.store_stack_immediate(t.next);
-        s.store_gs_immediate(table(offsetof(GsArea, return_cache)) + (t.next & kDispatchMask) * 4, landing);
-        if (indirect) {
-            if (options.indirect_lookup) dispatch(s);
-            else s.jump(cache.indirect_miss());
-        } else {
-            const LinkId id = cache.add_link(t.target, t.eip);
-            s.jump(cache.link(id).stub);
-            cache.set_link_field(id, s.address() - 4);
-        }
+    void push_return(const Terminal& t) {
+        w.push_immediate(t.next);
         mark(t.eip, 0);
-        w.load_gs(Reg32::ecx, offsetof(GsArea, target));
-        w.add_keeping_flags(Reg32::ecx, 0U - t.next);
-        std::uint8_t* match = w.jecxz_forward();
-        w.jump(cache.return_miss(dispatch_class()));
-        w.resolve(match);
-        w.store_below_stack_immediate(t.next);
-        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
+    }
+
+    /// Where the return cache leads a return to `next`: its address lies below ESP, and must be this one.
+    void land(const Terminal& t) {
+        landing = w.address();
+        cache.enter_landing(dispatch_class(), t.next, landing);
+        w.check_return(t.next, cache.return_miss(dispatch_class()));
     }
 
     void ret(const Terminal& t) {
         w.store_gs(spill(Reg32::ecx), Reg32::ecx);
+        if (caches_returns() && t.immediate == 0) {
+            w.pop(Reg32::ecx);
+            mark(t.eip, 0);
+            w.dispatch_index();
+            w.jump_table_gs(table(offsetof(GsArea, return_cache)));
+            return;
+        }
         w.load_stack(Reg32::ecx);
         mark(t.eip, Flags::undoable | Flags::restore_ecx);
         w.store_gs(offsetof(GsArea, target), Reg32::ecx);
-        if (pair_calls() && t.immediate == 0) {
-            w.dispatch_index();
-            w.byte(0x65); // MOV ecx, gs:[ecx + return_cache]
-            w.byte(0x8B);
-            w.byte(0x89);
-            w.dword(table(offsetof(GsArea, return_cache)));
-            w.store_stack(Reg32::ecx);
-            mark(t.eip, 0);
-            w.byte(0xC3);
-            return;
-        }
         mark(t.eip, 0);
         w.add_esp(4U + t.immediate);
         leave_indirect();
@@ -287,28 +265,20 @@ struct Emission {
         }
         case TerminalKind::counter_branch: counter_branch(t); return true;
         case TerminalKind::call:
-            if (pair_calls()) {
-                call_paired(t, false);
-                return true;
-            }
-            w.push_immediate(t.next);
-            mark(t.eip, 0);
+            push_return(t);
             link_jump(t.target, t.eip);
-            return false;
+            if (caches_returns()) land(t);
+            return caches_returns();
         case TerminalKind::indirect_jump:
             load_target(plan.instructions[t.instruction]);
             leave_indirect();
             return false;
         case TerminalKind::indirect_call:
             load_target(plan.instructions[t.instruction]);
-            if (pair_calls()) {
-                call_paired(t, true);
-                return true;
-            }
-            w.push_immediate(t.next);
-            mark(t.eip, 0);
+            push_return(t);
             leave_indirect();
-            return false;
+            if (caches_returns()) land(t);
+            return caches_returns();
         case TerminalKind::ret: ret(t); return false;
         case TerminalKind::callout: to_callout(t.eip); return false;
         case TerminalKind::fault:
@@ -329,7 +299,7 @@ struct Emission {
 };
 
 Ia32Backend::Emitted Ia32Backend::emit(const Plan& plan, std::uint8_t context, const std::uint32_t (&pages)[2],
-                                       bool may_fall) {
+                                       bool may_fall, std::uint32_t landing) {
     const TranslationCache::Block block = cache_.begin_block(false);
     Emission e{cache_, options_, plan, (context & kOneInstruction) != 0, CodeWriter(block.write, block.run), block.run};
     for (const Step& step : plan.steps) e.step(step);
@@ -352,7 +322,8 @@ Ia32Backend::Emitted Ia32Backend::emit(const Plan& plan, std::uint8_t context, c
     f.side_count = e.sides;
     f.page[0] = pages[0];
     f.page[1] = pages[1];
-    return {cache_.end_block(f), falls};
+    f.return_entry = landing;
+    return {cache_.end_block(f), falls, e.landing};
 }
 
 void Ia32Backend::close_fall_through(FragmentId id, std::uint32_t next_eip) {

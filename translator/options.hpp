@@ -11,7 +11,7 @@ struct Options {
     bool chain = true;            ///< patch direct branches from fragment to fragment
     bool fall_through = true;     ///< place the next block behind the one that falls into it
     bool indirect_lookup = true;  ///< look indirect branches up inline
-    bool return_cache = true;     ///< pair guest calls and returns with the hardware's return predictor
+    bool return_cache = true;     ///< look returns up in a table of their own, which leads straight behind their calls
     bool inline_cli_sti = true;
     bool inline_pushf_popf = true;
     bool inline_selector_reads = true;

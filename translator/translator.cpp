@@ -14,12 +14,12 @@ Translator::Translator(CodeMemory code, GsArea& gs, std::uint32_t exit_gate, std
     : options_(options), planner_(decoder_, options_, hints_), cache_(code, gs, exit_gate, metadata),
       backend_(cache_, options_) {}
 
-Ia32Backend::Emitted Translator::emit(CodeSource& source, std::uint8_t context, bool may_fall) {
+Ia32Backend::Emitted Translator::emit(CodeSource& source, std::uint8_t context, bool may_fall, std::uint32_t landing) {
     const std::uint32_t first = plan_.context.cs_base + plan_.eip;
     const std::uint32_t last = first + plan_.length - 1;
     std::uint32_t pages[2] = {source.physical_page(first), kNone};
     if (first >> kPageShift != last >> kPageShift) pages[1] = source.physical_page(last);
-    return backend_.emit(plan_, context, pages, may_fall);
+    return backend_.emit(plan_, context, pages, may_fall, landing);
 }
 
 Translator::Result Translator::get(CodeSource& source, std::uint8_t context, std::uint32_t eip, bool one_instruction) {
@@ -30,7 +30,7 @@ Translator::Result Translator::get(CodeSource& source, std::uint8_t context, std
     if (planned.status != PlanStatus::ok) return {planned.status, kNone, planned.fault_linear};
     (void)cache_.begin_block();
     const bool may_fall = options_.fall_through && !one_instruction;
-    Ia32Backend::Emitted emitted = emit(source, key, may_fall);
+    Ia32Backend::Emitted emitted = emit(source, key, may_fall, 0);
     const FragmentId wanted = emitted.fragment;
 
     for (std::uint32_t n = 1; emitted.falls_through; ++n) {
@@ -42,7 +42,7 @@ Translator::Result Translator::get(CodeSource& source, std::uint8_t context, std
             backend_.close_fall_through(emitted.fragment, next);
             break;
         }
-        emitted = emit(source, key, true);
+        emitted = emit(source, key, true, emitted.landing);
     }
     return {PlanStatus::ok, wanted};
 }

@@ -39,7 +39,7 @@ private:
     /// Blocks translated ahead along the fall-through path of one request.
     static constexpr std::uint32_t kFallThroughRun = 8;
 
-    [[nodiscard]] Ia32Backend::Emitted emit(CodeSource& source, std::uint8_t context, bool may_fall);
+    [[nodiscard]] Ia32Backend::Emitted emit(CodeSource& source, std::uint8_t context, bool may_fall, std::uint32_t landing);
 
     Options options_;
     Decoder decoder_;

@@ -29,6 +29,7 @@ constexpr struct {
     {offsetof(GsArea, flags_delta), "flags_delta"},
     {offsetof(GsArea, interrupt_waits), "interrupt_waits"},
     {offsetof(GsArea, temporary), "temporary"},
+    {offsetof(GsArea, return_target), "return_target"},
     {offsetof(GsArea, swap_fs), "swap_fs"},
     {offsetof(GsArea, swap_other), "swap_other"},
     {offsetof(GsArea, swap_wrap), "swap_wrap"},
@@ -116,6 +117,7 @@ CodeNames::CodeNames(TranslationCache& cache, FragmentId id) : cache_(cache), fr
         at = instruction.next_eip();
     }
     if (fragment_.indirect_entry != 0) note_stub(fragment_.indirect_entry, "tag check");
+    if (fragment_.return_entry != 0) note_stub(fragment_.return_entry, "return check");
     body_ = lines(fragment_.ccf, fragment_.ccf_length);
     for (Stub& stub : stubs_) stub.lines = lines(stub.run, stub.length);
 }
@@ -170,7 +172,7 @@ std::string CodeNames::stub_name(std::uint32_t run) const {
     const Instruction first = read(run);
     const auto value = stored_immediate(first);
     if (value && gs_operand(first) != nullptr) return exit_name(*value);
-    return value ? fmt::format("pairing stub {:08x}", *value) : fmt::format("{:08x}", run);
+    return fmt::format("{:08x}", run);
 }
 
 std::string CodeNames::exit_name(std::uint32_t exit_info) const {

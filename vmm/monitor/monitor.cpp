@@ -144,9 +144,10 @@ void Monitor::join_pending(translator::FragmentId fragment) {
         if (link.target_eip == vcpu_.eip && cache.fragment(link.from).context == context_id_)
             cache.chain(pending_link_, fragment);
     }
+    if (pending_return_) cache.make_return_target(fragment);
     if (pending_indirect_) cache.make_indirect_target(fragment);
     pending_link_ = kNone;
-    pending_indirect_ = false;
+    pending_indirect_ = pending_return_ = false;
 }
 
 Monitor::Next Monitor::execute() {
@@ -156,7 +157,7 @@ Monitor::Next Monitor::execute() {
     translator::FragmentId fragment = kNone;
     if (const MaybeFault fault = locate(single, fragment)) {
         pending_link_ = kNone;
-        pending_indirect_ = false;
+        pending_indirect_ = pending_return_ = false;
         return inject(*fault);
     }
     if (!single) join_pending(fragment);
@@ -243,6 +244,8 @@ void Monitor::follow_indirect(bool single) {
     vcpu_.shadow = InterruptShadow::none;
     completed_ = true;
     pending_indirect_ = !single && translator_.options().indirect_lookup;
+    // (Another indirect branch to where the last such return went finds an entry made that only returns use.)
+    pending_return_ = !single && translator_.options().return_cache && world_.zone().gs->return_target == vcpu_.eip;
 }
 
 std::uint32_t Monitor::io_read(std::uint16_t port, std::uint32_t size) {

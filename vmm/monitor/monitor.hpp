@@ -166,6 +166,7 @@ private:
     translator::LinkId pending_link_ = translator::kNone; ///< the exit that led to EIP, to be chained to its fragment
     std::uint64_t pending_epoch_ = 0;                     ///< cache_epoch() then
     bool pending_indirect_ = false;                       ///< EIP was the target of an indirect branch
+    bool pending_return_ = false;                         ///< ... of a return that missed the return cache
     mmu::FaultResult fault_{};      ///< of the last hardware page fault
     bool prefill_pending_ = false;
     std::uint32_t prefill_address_ = 0;

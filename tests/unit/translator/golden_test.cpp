@@ -81,7 +81,7 @@ const Case kCases[] = {
      {}, [](Options& o) { o.fall_through = false; }},
     {"loop", "LOOP: the counter's branch has only a short form.", {0x49, 0xE2, 0xFD, 0xEB, 0xFE}},
     {"jcxz", "JCXZ keeps its address size.", {0x67, 0xE3, 0x01, 0xF4, 0xEB, 0xFE}},
-    {"call", "CALL paired with the hardware's return predictor: stub and landing.",
+    {"call", "CALL: a push, an exit, and where the return cache leads its return.",
      {0xE8, 0x00, 0x10, 0x00, 0x00, 0xEB, 0xFE}},
     {"call_unpaired", "CALL without the return cache: a push and an exit.", {0xE8, 0x00, 0x10, 0x00, 0x00, 0xEB, 0xFE},
      {}, no_return_cache},
@@ -94,6 +94,12 @@ const Case kCases[] = {
      [](Options& o) { o.indirect_lookup = false; }},
     {"indirect_target", "A fragment that is an indirect target checks the tag first.", {0x43, 0xEB, 0xFD}, {}, {}, false,
      [](TranslatorMachine& m, FragmentId id) { m.cache().make_indirect_target(id); }},
+    {"return_target", "A fragment that returns go to, without a call before it; other branches go there as well.",
+     {0x43, 0xEB, 0xFD}, {}, {}, false,
+     [](TranslatorMachine& m, FragmentId id) {
+         m.cache().make_return_target(id);
+         m.cache().make_indirect_target(id);
+     }},
     {"ret", "RET through the return cache.", {0x58, 0xC3}},
     {"ret_imm", "RET imm16 through the dispatch table.", {0xC2, 0x08, 0x00}},
     {"ret_16bit", "RET of a 16-bit code segment: a callout.", {0xC3}, bits16},
@@ -102,7 +108,7 @@ const Case kCases[] = {
     {"plain_ret", "All optimizations off: a return.", {0xC3}, {}, plain},
     {"one_instruction", "A one-instruction fragment goes back to the monitor.", {0x43, 0x43}, {}, {}, true},
     {"one_instruction_branch", "One instruction, a branch: both exits leave.", {0x75, 0x10}, {}, {}, true},
-    {"one_instruction_call", "One instruction, a call: no pairing.", {0xFF, 0xD0}, {}, {}, true},
+    {"one_instruction_call", "One instruction, a call: no landing.", {0xFF, 0xD0}, {}, {}, true},
     {"one_instruction_string", "One instruction, a repeated one: an element at a time is the monitor's.", {0xF3, 0xA4}, {},
      {}, true},
 };

@@ -173,10 +173,12 @@ std::vector<std::string> Verifier::check(FragmentId id) {
         check_opcode(i);
         check_segment(i);
         check_branch(i);
+        if (is_landing(i)) check_landing(i);
         check_precision(i);
     }
     check_undo();
     if (fragment_.indirect_entry != 0) check_tag_check();
+    if (fragment_.return_entry != 0) check_return_entry();
     return problems_;
 }
 
@@ -236,7 +238,14 @@ void Verifier::check_segment_load(std::size_t index) {
 
 bool Verifier::is_dispatch(const Line& a, const Line& b, const Line& c) const {
     return a.is({0x8D, 0x0C, 0x8D, 0, 0, 0, 0}) && b.is({0x0F, 0xB7, 0xC9}) &&
-           c.is({kGs, 0xFF, 0xA1}) && c.dword(3) == table(offsetof(GsArea, indirect_table));
+           c.is({kGs, 0xFF, 0xA1}) &&
+           (c.dword(3) == table(offsetof(GsArea, indirect_table)) || c.dword(3) == table(offsetof(GsArea, return_cache)));
+}
+
+/// What follows the jump that a guest's call became: only returns get there.
+bool Verifier::is_landing(std::size_t index) const {
+    const Line& before = line(index - 1);
+    return line(index).is({0x8B, 0x4C, 0x24, 0xFC}) && (before.is({0xE9}) || before.is({kGs, 0xFF, 0xA1}));
 }
 
 void Verifier::check_segment(std::size_t index) {
@@ -250,11 +259,7 @@ void Verifier::check_segment(std::size_t index) {
         expect(l.dword(3) + 4 <= offsetof(GsArea, scratch), l, "beyond the GS area's slots");
         return;
     }
-    if (is_dispatch(line(index - 2), line(index - 1), l)) return;
-    const bool cached_return = line(index - 2).is({0x8D, 0x0C, 0x8D, 0, 0, 0, 0}) &&
-                               line(index - 1).is({0x0F, 0xB7, 0xC9}) && l.is({kGs, 0x8B, 0x89}) &&
-                               l.dword(3) == table(offsetof(GsArea, return_cache));
-    expect(cached_return, l, "uses GS");
+    expect(is_dispatch(line(index - 2), line(index - 1), l), l, "uses GS");
 }
 
 void Verifier::check_branch(std::size_t index) {
@@ -268,22 +273,23 @@ void Verifier::check_branch(std::size_t index) {
         expect(inside || to == fragment_.ccf + fragment_.ccf_length, l, "a short branch to no instruction");
         return;
     }
-    const bool is_near = (r.map == 0 && (r.opcode == 0xE8 || r.opcode == 0xE9)) ||
+    const bool is_near = (r.map == 0 && r.opcode == 0xE9) ||
                          (r.map == 1 && r.opcode >= 0x80 && r.opcode <= 0x8F);
     if (is_near) {
         const std::uint32_t opcode_bytes = r.map + 1;
         expect(l.length == opcode_bytes + 4, l, "a branch with a prefix");
         const std::uint32_t to = l.end() + l.dword(opcode_bytes);
-        if (l.is({0xE8})) check_pairing_stub(index, to);
-        else check_target(l, to);
+        check_target(l, to);
         return;
     }
     if (r.map != 0) return;
-    if (r.opcode == 0xC3)
-        expect(line(index - 1).is({0x89, 0x0C, 0x24}) && line(index - 2).is({kGs, 0x8B, 0x89}), l, "RET");
-    expect(r.opcode != 0xC2, l, "RET imm16");
-    if (r.opcode == 0xFF && (r.reg() == 2 || r.reg() == 4))
+    expect(r.opcode != 0xE8, l, "CALL");
+    expect(r.opcode != 0xC3 && r.opcode != 0xC2, l, "RET");
+    if (r.opcode == 0xFF && (r.reg() == 2 || r.reg() == 4)) {
         expect(is_dispatch(line(index - 2), line(index - 1), l), l, "an indirect branch");
+        const bool from_return_cache = l.dword(3) == table(offsetof(GsArea, return_cache));
+        expect(!from_return_cache || line(index - 3).is({0x59}), l, "the return cache for what is no return");
+    }
 }
 
 void Verifier::check_target(const Line& l, std::uint32_t target) {
@@ -326,38 +332,40 @@ void Verifier::check_exit_stub(const Line& l, std::uint32_t run) {
            "an exit that the link table does not know");
 }
 
-void Verifier::check_pairing_stub(std::size_t index, std::uint32_t run) {
-    const Line& l = line(index);
-    Lines stub = read_lines(run, 3);
-    const std::uint32_t next_eip = stub[0].dword(3);
-    const std::uint32_t slot = table(offsetof(GsArea, return_cache)) + (next_eip & kDispatchMask) * 4;
-    if (!stub[0].is({0xC7, 0x04, 0x24}) || !stub[1].gs(0xC7, 0x05, slot) || stub[1].dword(7) != l.end()) {
-        expect(false, l, "a call to something that is not its pairing stub");
-        return;
-    }
-    if (stub[2].is({0xE9})) {
-        check_target(stub[2], stub[2].end() + stub[2].dword(1));
-    } else {
-        stub = read_lines(stub[2].run, 3);
-        expect(is_dispatch(stub[0], stub[1], stub[2]), l, "a pairing stub that does not dispatch");
-    }
-    check_landing(index + 1, next_eip);
+/// The way in for returns: what lies below ESP is the fragment's own EIP, or control goes to the miss.
+bool Verifier::is_return_check(const Lines& t, std::uint32_t eip) const {
+    return t[0].is({0x8B, 0x4C, 0x24, 0xFC}) && t[1].is({0x8D, 0x89}) && t[1].dword(2) == 0U - eip &&
+           t[2].is({0xE3, 0x05}) && t[3].is({0xE9}) &&
+           t[3].end() + t[3].dword(1) == cache_.return_miss(table(0) / (kDispatchEntries * 4)) &&
+           t[4].gs(0x8B, 0x0D, kSpillEcx);
 }
 
-void Verifier::check_landing(std::size_t index, std::uint32_t next_eip) {
-    const bool good = line(index).gs(0x8B, 0x0D, kTarget) && line(index + 1).is({0x8D, 0x89}) &&
-                      line(index + 1).dword(2) == 0U - next_eip && line(index + 2).is({0xE3, 0x05}) &&
-                      line(index + 3).is({0xE9}) && line(index + 4).is({0xC7, 0x44, 0x24, 0xFC}) &&
-                      line(index + 4).dword(4) == next_eip && line(index + 5).gs(0x8B, 0x0D, kSpillEcx);
-    expect(good, line(index), "a landing that does not check where the guest returns to");
+/// Behind a call.
+void Verifier::check_landing(std::size_t index) {
+    const Lines lines = {line(index), line(index + 1), line(index + 2), line(index + 3), line(index + 4)};
+    expect(is_return_check(lines, fragment_.eip + fragment_.guest_length), line(index),
+           "a landing that does not check where the guest returns to");
+}
+
+void Verifier::check_return_entry() {
+    const Lines t = read_lines(fragment_.return_entry, 5);
+    bool leads_on = t[4].end() == fragment_.ccf;
+    if (!leads_on) {
+        const Line last = read_lines(t[4].end(), 1)[0];
+        leads_on = last.is({0xE9}) && last.end() + last.dword(1) == fragment_.ccf;
+    }
+    expect(is_return_check(t, fragment_.eip) && leads_on, line(0), "a return check that lets another target through");
 }
 
 void Verifier::check_tag_check() {
     const Lines t = read_lines(fragment_.indirect_entry, 6);
+    const bool heals = t[5].gs(0xC7, 0x05, table(offsetof(GsArea, return_cache)) + (fragment_.eip & kDispatchMask) * 4) &&
+                       t[5].dword(7) == fragment_.return_entry && fragment_.return_entry != 0;
+    const Line last = heals ? read_lines(t[5].end(), 1)[0] : t[5];
     const bool good = t[0].gs(0x8B, 0x0D, kTarget) && t[1].is({0x8D, 0x89}) && t[1].dword(2) == 0U - fragment_.eip &&
                       t[2].is({0xE3, 0x05}) && t[3].is({0xE9}) &&
                       t[3].end() + t[3].dword(1) == cache_.indirect_miss() && t[4].gs(0x8B, 0x0D, kSpillEcx) &&
-                      t[5].is({0xE9}) && t[5].end() + t[5].dword(1) == fragment_.ccf;
+                      last.is({0xE9}) && last.end() + last.dword(1) == fragment_.ccf;
     expect(good, line(0), "a tag check that lets another target through");
 }
 
@@ -383,10 +391,9 @@ void Verifier::check_precision(std::size_t index) {
             if (line(i).is(what)) return true;
         return false;
     };
-    // Stack words that the same guest instruction has just pushed, or written at the place it popped.
+    // Stack words that the same guest instruction has just pushed, or popped.
     const bool own_word = ((l.is({0x8B, 0x04, 0x24}) || l.is({0x89, 0x04, 0x24})) && before({0x9C})) ||
-                          (l.is({0xC7, 0x44, 0x24, 0xFC}) && before({0xE8})) ||
-                          (l.is({0xC3}) && line(index - 1).is({0x89, 0x0C, 0x24}));
+                          is_landing(index);
     // LOOP and its jump, behind their boundary, do not touch memory.
     expect(gs_slot || registers || branch || own_word, l, "a fault here would not be precise");
 }

@@ -57,8 +57,10 @@ private:
     void check_undo();
     void check_target(const Line& line, std::uint32_t target);
     void check_exit_stub(const Line& line, std::uint32_t run);
-    void check_pairing_stub(std::size_t index, std::uint32_t run);
-    void check_landing(std::size_t index, std::uint32_t next_eip);
+    [[nodiscard]] bool is_landing(std::size_t index) const;
+    [[nodiscard]] bool is_return_check(const Lines& lines, std::uint32_t eip) const;
+    void check_landing(std::size_t index);
+    void check_return_entry();
     void check_tag_check();
     [[nodiscard]] bool is_dispatch(const Line& a, const Line& b, const Line& c) const;
     [[nodiscard]] std::uint32_t table(std::size_t base) const;

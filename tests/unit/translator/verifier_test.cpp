@@ -99,6 +99,8 @@ TEST_P(VerifyRandom, every_fragment_is_safe_and_precise) {
             for (FragmentId id = first; id < first + made; ++id, ++checked) {
                 if (!one && machine.translator.options().indirect_lookup && generator.below(4) == 0)
                     machine.cache().make_indirect_target(id);
+                if (!one && machine.translator.options().return_cache && generator.below(4) == 0)
+                    machine.cache().make_return_target(id);
                 for (const std::string& problem : verifier.check(id)) {
                     ADD_FAILURE() << problem << "\noptions " << bits << ", CPL " << +machine.context.cpl << "\n"
                                   << describe(code, kEip, GetParam());
@@ -141,11 +143,11 @@ const Tampering kTamperings[] = {
     {"jmp far m", {0x8B, 0x03}, {0xFF, 0x2B}},
     {"privileged", {0x90}, {0xF4}},
     {"RET", {0x90}, {0xC3}},
-    {"RET imm16", {0x8B, 0x43, 0x08}, {0xC2, 0x08, 0x00}},
+    {"RET", {0x8B, 0x43, 0x08}, {0xC2, 0x08, 0x00}},
     {"an indirect branch", {0x89, 0xD8}, {0xFF, 0xE0}},
     {"an indirect branch", {0x89, 0xD8}, {0xFF, 0x13}},
     {"a short branch to no instruction", {0x89, 0xD8}, {0xEB, 0xF0}},
-    {"a call to something that is not its pairing stub", {0xB8, 0, 0, 0, 0}, {0xE8, 0, 0, 0, 0}},
+    {"CALL", {0xB8, 0, 0, 0, 0}, {0xE8, 0, 0, 0, 0}},
     {"into the middle of a fragment", {0xB8, 0, 0, 0, 0}, {0xE9, 0, 0, 0, 0}},
     {"to the exit gate without saying why", {0xB8, 0, 0, 0, 0}, {0xE9, 0xFB, 0xEF, 0xFF, 0xFF}},
     {"VEX, EVEX or XOP", {0xB8, 0, 0, 0, 0}, {0xC5, 0xF8, 0x28, 0xC1, 0x90}},
