@@ -135,21 +135,43 @@ TEST_F(Cache, an_exit_in_a_dead_head_is_never_patched_again) {
 }
 
 TEST_F(Cache, a_landing_outlives_its_fragment) {
-    TranslatorMachine paired; // with fall-through, so that the landing goes on in the next block
-    paired.guest.put(kA, std::vector<std::uint8_t>{0xE8, 0xFB, 0, 0, 0, 0x43, 0xEB, 0xFE}); // CALL kB; INC; JMP
-    const FragmentId caller = paired.translate(kA);
-    const Fragment f = paired.cache().fragment(caller);
-    const std::uint8_t* code = paired.cache().writable(f.ccf);
-    ASSERT_EQ(code[0], 0xE8);
-    const std::vector<std::uint8_t> landing(code + kJumpBytes, code + f.ccf_length);
-    EXPECT_EQ(paired.cache().invalidate(1, 0, 0), 1U);
+    TranslatorMachine machine; // with fall-through, so that the landing goes on in the next block
+    machine.guest.put(kA, std::vector<std::uint8_t>{0xE8, 0xFB, 0, 0, 0, 0x43, 0xEB, 0xFE}); // CALL kB; INC; JMP
+    const FragmentId caller = machine.translate(kA);
+    const Fragment f = machine.cache().fragment(caller);
+    const std::uint8_t* code = machine.cache().writable(f.ccf);
+    const std::uint32_t entry = machine.gs().return_cache[0][(kA + 5) & kDispatchMask];
+    ASSERT_GE(entry, f.ccf + kJumpBytes);
+    ASSERT_LT(entry, f.ccf + f.ccf_length);
+    const std::uint8_t* const at_entry = machine.cache().writable(entry);
+    const std::vector<std::uint8_t> landing(at_entry, code + f.ccf_length);
+    EXPECT_EQ(machine.cache().invalidate(1, 0, 0), 1U);
     EXPECT_EQ(code[0], 0xE9);
-    EXPECT_TRUE(std::equal(landing.begin(), landing.end(), code + kJumpBytes));
+    EXPECT_TRUE(std::equal(landing.begin(), landing.end(), at_entry));
     // Behind it the next block lives on, for those who return.
-    const FragmentId next = paired.cache().find_by_address(f.ccf + f.ccf_length);
+    const FragmentId next = machine.cache().find_by_address(f.ccf + f.ccf_length);
     ASSERT_NE(next, kNone);
-    EXPECT_EQ(paired.cache().fragment(next).eip, kA + 5);
-    EXPECT_FALSE(paired.cache().fragment(next).dead);
+    EXPECT_EQ(machine.cache().fragment(next).eip, kA + 5);
+    EXPECT_EQ(machine.cache().fragment(next).return_entry, entry);
+    EXPECT_FALSE(machine.cache().fragment(next).dead);
+}
+
+/// A return whose place in the return cache went to another one gets it back on its way through the other table.
+TEST_F(Cache, a_return_target_has_a_check_and_heals_its_entry) {
+    const FragmentId id = block(kA, kB);
+    cache().make_return_target(id);
+    const std::uint32_t entry = at(id).return_entry;
+    ASSERT_NE(entry, 0U);
+    EXPECT_EQ(machine_.gs().return_cache[0][kA & kDispatchMask], entry);
+    cache().make_return_target(id);
+    EXPECT_EQ(at(id).return_entry, entry);
+    EXPECT_EQ(counters().return_entries, 1U);
+    cache().make_indirect_target(id);
+    const std::uint8_t* check = cache().writable(at(id).indirect_entry);
+    const auto* heal = reinterpret_cast<const std::uint8_t*>(&entry);
+    constexpr std::uint32_t kEntryBytes = 48; // at most
+    EXPECT_NE(std::search(check, check + kEntryBytes, heal, heal + sizeof entry), check + kEntryBytes);
+    expect_sound({id});
 }
 
 TEST_F(Cache, bytes_kill_what_was_made_from_them) {
