@@ -54,6 +54,8 @@ bool switch_off(translator::Options& options, std::string_view name) {
         {"chain", &translator::Options::chain},
         {"fall_through", &translator::Options::fall_through},
         {"indirect_lookup", &translator::Options::indirect_lookup},
+        {"site_cache", &translator::Options::site_cache},
+        {"place_entries", &translator::Options::place_entries},
         {"return_cache", &translator::Options::return_cache},
     };
     for (const auto& s : kSwitches)

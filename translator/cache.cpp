@@ -17,6 +17,7 @@ constexpr std::uint32_t kTagCheckBytes = 32;
 constexpr std::uint32_t kReturnCheckBytes = 29;
 constexpr std::uint32_t kHealBytes = 11;
 constexpr std::uint32_t kJumpBytes = 5;
+constexpr std::uint32_t kNop = 0x90;
 constexpr std::uint32_t kPageSize = 4096;
 
 constexpr std::uint32_t exit_info(ExitKind kind, std::uint32_t payload = 0) {
@@ -173,6 +174,46 @@ void TranslationCache::make_indirect_target(FragmentId id) {
         ++counters_.indirect_entries;
     }
     gs_.indirect_table[c][f.eip & kDispatchMask] = f.indirect_entry;
+}
+
+std::uint32_t TranslationCache::place_tag_check(std::uint32_t eip) {
+    Unit& unit = units_[current_];
+    const std::uint32_t entry = unit.body;
+    CodeWriter w(writable(entry), entry);
+    w.load_gs(Reg32::ecx, offsetof(GsArea, target));
+    w.check_target(eip, indirect_miss_);
+    unit.body = w.address();
+    return entry;
+}
+
+bool TranslationCache::learn_target(LinkId id, FragmentId target) {
+    Link& l = links_[id];
+    const Fragment& from = fragments_[l.from];
+    const std::uint32_t site = l.field - kSiteToField;
+    const std::uint32_t match = site + kSiteBytes;
+    CodeWriter w(writable(site), site);
+    const bool first = l.target_eip == kNone;
+    if (first) {
+        std::uint32_t relative = 0;
+        std::memcpy(&relative, writable(site) + 1, sizeof relative); // JMP to where unknown targets leave
+        const std::uint32_t unknown = site + kJumpBytes + relative;
+        l.target_eip = fragments_[target].eip;
+        w.add_keeping_flags(Reg32::ecx, 0U - l.target_eip);
+        w.jecxz(match);
+        w.add_keeping_flags(Reg32::ecx, l.target_eip);
+        w.jump(unknown);
+        chain(id, target);
+        ++counters_.sites_learned;
+    } else {
+        cut(id);
+        w.store_gs(offsetof(GsArea, target), Reg32::ecx);
+        const std::uint32_t c = contexts_[from.context].dispatch_class();
+        w.dispatch_index();
+        w.jump_table_gs(offsetof(GsArea, indirect_table) + c * kDispatchEntries * 4);
+        ++counters_.sites_given_up;
+    }
+    while (w.address() < match) w.byte(kNop);
+    return !first;
 }
 
 void TranslationCache::make_return_target(FragmentId id) {

@@ -74,7 +74,7 @@ struct CodeMemory {
 
 struct CacheCounters {
     std::uint64_t fragments, guest_instructions, identical_instructions, guest_bytes, code_bytes;
-    std::uint64_t links_made, links_cut, indirect_entries, return_entries, invalidated, evicted_units, evicted_fragments, flushes;
+    std::uint64_t links_made, links_cut, indirect_entries, return_entries, sites_learned, sites_given_up, invalidated, evicted_units, evicted_fragments, flushes;
     std::uint64_t dispatch_resets;
 };
 
@@ -118,6 +118,15 @@ public:
     void make_indirect_target(FragmentId target);
     /// Enters the fragment into the return cache, making its check on first use.
     void make_return_target(FragmentId target);
+    /// --- sites: indirect branches with a target compared in place ------------------------------------------------
+    /// A site is kSiteBytes of code for a branch whose target is in ECX, then the code for a match: ECX back, and a link.
+    static constexpr std::uint32_t kSiteBytes = 43;
+    /// From a site's first byte to its link's rel32.
+    static constexpr std::uint32_t kSiteToField = kSiteBytes + 7 + 1;
+    /// Fits a site to a target that it went to and did not know: it compares with its first one; with the second, it
+    /// comes to look up all. True when the target has to be in the dispatch table therefore.
+    [[nodiscard]] bool learn_target(LinkId site, FragmentId target);
+
     /// Enters what was emitted behind a call into the return cache.
     void enter_landing(std::uint32_t dispatch_class, std::uint32_t eip, std::uint32_t landing) {
         gs_.return_cache[dispatch_class][eip & kDispatchMask] = landing;
@@ -152,6 +161,13 @@ public:
     [[nodiscard]] bool block_fits() const;
     /// Takes `bytes` of stub room: the stub is written at .write, runs at .run.
     [[nodiscard]] Block take_stub(std::uint32_t bytes);
+    /// Writes the tag check of the block that begin_block() made room for before it. Returns its run address.
+    [[nodiscard]] std::uint32_t place_tag_check(std::uint32_t eip);
+    /// Such a block's fragment has its tag check already.
+    void set_indirect_entry(FragmentId fragment, std::uint32_t entry) {
+        fragments_[fragment].indirect_entry = entry;
+        ++counters_.indirect_entries;
+    }
     /// Registers a rel32 field as an exit to `target_eip`, writing its stub. The field must be set to link(id).stub.
     [[nodiscard]] LinkId add_link(std::uint32_t target_eip, std::uint32_t branch_eip);
     void set_link_field(LinkId link, std::uint32_t field) { links_[link].field = field; }

@@ -148,6 +148,11 @@ public:
 
     /// JECXZ to the instruction that the returned mark is resolved at
     [[nodiscard]] std::uint8_t* jecxz_forward() { return short_forward(0xE3); }
+    /// JECXZ to a run address at most 127 bytes on
+    void jecxz(std::uint32_t to) {
+        byte(0xE3);
+        byte(to - (address() + 1));
+    }
     /// Jcc rel8 (`condition` 0 to 15, SDM Vol. 2 appendix B.1.4.7)
     [[nodiscard]] std::uint8_t* branch_forward(std::uint32_t condition) { return short_forward(0x70U | condition); }
     [[nodiscard]] std::uint8_t* short_forward(std::uint32_t opcode) {

@@ -19,7 +19,7 @@ inline constexpr std::uint32_t kDispatchClasses = 2;
 /// What a fragment wants when it leaves through the exit gate: low four bits of GsArea::exit_info.
 enum class ExitKind : std::uint32_t {
     link,     ///< a direct branch whose target is not chained; the other bits are the link's index
-    indirect, ///< an indirect branch to GsArea::target missed the dispatch tables
+    indirect, ///< an indirect branch to GsArea::target is not known here; the other bits: its site's link + 1, or 0
     callout,  ///< the monitor executes the instruction at GsArea::exit_eip
     fault,    ///< the guest faults at GsArea::exit_eip; the other bits are the vector
     step,     ///< a one-instruction fragment is done; GsArea::exit_eip is the next EIP

@@ -195,19 +195,40 @@ struct Emission {
         return id;
     }
 
-    /// Spills ECX and loads the branch target into it and into GsArea::target.
+    /// Spills ECX and loads the branch target into it.
     void load_target(const Instruction& branch) {
         std::uint8_t code[kMaxReencodedLength];
         const bool via_fs = branch.segment_override() == ZYDIS_REGISTER_GS;
         w.store_gs(spill(Reg32::ecx), Reg32::ecx);
         w.bytes({code, reencode_target_load(branch, via_fs ? SegmentPrefix::fs : SegmentPrefix::keep, code)});
         mark(branch.eip, Flags::undoable | Flags::restore_ecx);
-        w.store_gs(offsetof(GsArea, target), Reg32::ecx);
     }
+    /// Goes to the target in ECX, which no instruction may fault on any more.
     void leave_indirect() {
+        w.store_gs(offsetof(GsArea, target), Reg32::ecx);
         if (!options.indirect_lookup || one_instruction) return w.jump(cache.indirect_miss());
         w.dispatch_index();
         w.jump_table_gs(table(offsetof(GsArea, indirect_table)));
+    }
+
+    /// The same, with the site's first target compared in place.
+    void leave_through_site(const Terminal& t) {
+        if (!options.site_cache || !options.indirect_lookup || one_instruction) return leave_indirect();
+        constexpr std::uint32_t kUnknownBytes = 7 + 7 + 11 + 5;
+        const LinkId id = cache.add_link(kNone, t.eip);
+        const TranslationCache::Block unknown = cache.take_stub(kUnknownBytes);
+        CodeWriter s(unknown.write, unknown.run);
+        s.store_gs(offsetof(GsArea, target), Reg32::ecx);
+        s.load_gs(Reg32::ecx, spill(Reg32::ecx));
+        s.store_gs_immediate(offsetof(GsArea, exit_info),
+                             static_cast<std::uint32_t>(ExitKind::indirect) | (id + 1) << kExitKindBits);
+        s.jump(cache.exit_gate());
+        const std::uint32_t match = w.address() + TranslationCache::kSiteBytes;
+        w.jump(unknown.run);
+        while (w.address() < match) w.byte(0x90);
+        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
+        w.jump(cache.link(id).stub);
+        cache.set_link_field(id, w.address() - 4);
     }
 
     void push_return(const Terminal& t) {
@@ -232,8 +253,6 @@ struct Emission {
             return;
         }
         w.load_stack(Reg32::ecx);
-        mark(t.eip, Flags::undoable | Flags::restore_ecx);
-        w.store_gs(offsetof(GsArea, target), Reg32::ecx);
         mark(t.eip, 0);
         w.add_esp(4U + t.immediate);
         leave_indirect();
@@ -271,12 +290,12 @@ struct Emission {
             return caches_returns();
         case TerminalKind::indirect_jump:
             load_target(plan.instructions[t.instruction]);
-            leave_indirect();
+            leave_through_site(t);
             return false;
         case TerminalKind::indirect_call:
             load_target(plan.instructions[t.instruction]);
             push_return(t);
-            leave_indirect();
+            leave_through_site(t);
             if (caches_returns()) land(t);
             return caches_returns();
         case TerminalKind::ret: ret(t); return false;

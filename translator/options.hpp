@@ -11,6 +11,8 @@ struct Options {
     bool chain = true;            ///< patch direct branches from fragment to fragment
     bool fall_through = true;     ///< place the next block behind the one that falls into it
     bool indirect_lookup = true;  ///< look indirect branches up inline
+    bool site_cache = true;       ///< an indirect branch with one target so far compares with it in place
+    bool place_entries = true;    ///< blocks first reached by an indirect branch have their tag check before them
     bool return_cache = true;     ///< look returns up in a table of their own, which leads straight behind their calls
     bool inline_cli_sti = true;
     bool inline_pushf_popf = true;
@@ -23,7 +25,7 @@ inline constexpr std::uint32_t kMaxBlockInstructions = 16;
 
 /// All optimizations off: the reference the tests compare with.
 [[nodiscard]] constexpr Options plain_options() {
-    return {false, false, false, false, false, false, false, false, kMaxBlockInstructions};
+    return {false, false, false, false, false, false, false, false, false, false, kMaxBlockInstructions};
 }
 
 } // namespace ringone::translator

@@ -22,16 +22,19 @@ Ia32Backend::Emitted Translator::emit(CodeSource& source, std::uint8_t context, 
     return backend_.emit(plan_, context, pages, may_fall, landing);
 }
 
-Translator::Result Translator::get(CodeSource& source, std::uint8_t context, std::uint32_t eip, bool one_instruction) {
+Translator::Result Translator::get(CodeSource& source, std::uint8_t context, std::uint32_t eip, bool one_instruction,
+                                   bool indirect) {
     const auto key = static_cast<std::uint8_t>(context | (one_instruction ? kOneInstruction : 0));
     if (const FragmentId known = cache_.find(eip, key); known != kNone) return {PlanStatus::ok, known};
 
     PlanResult planned = planner_.plan(source, cache_.context(context), eip, one_instruction, plan_);
     if (planned.status != PlanStatus::ok) return {planned.status, kNone, planned.fault_linear};
     (void)cache_.begin_block();
+    const std::uint32_t entry = indirect && options_.place_entries ? cache_.place_tag_check(eip) : 0;
     const bool may_fall = options_.fall_through && !one_instruction;
     Ia32Backend::Emitted emitted = emit(source, key, may_fall, 0);
     const FragmentId wanted = emitted.fragment;
+    if (entry != 0) cache_.set_indirect_entry(wanted, entry);
 
     for (std::uint32_t n = 1; emitted.falls_through; ++n) {
         const std::uint32_t next = plan_.terminal.next;

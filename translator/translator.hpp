@@ -25,8 +25,10 @@ public:
         std::uint32_t fault_linear = 0; ///< valid when status is not_fetchable
     };
 
-    /// The fragment for `eip` in an interned context, translated now if need be.
-    [[nodiscard]] Result get(CodeSource& source, std::uint8_t context, std::uint32_t eip, bool one_instruction = false);
+    /// The fragment for `eip` in an interned context, translated now if need be; `indirect`: it is about to become an
+    /// indirect target.
+    [[nodiscard]] Result get(CodeSource& source, std::uint8_t context, std::uint32_t eip, bool one_instruction = false,
+                             bool indirect = false);
 
     [[nodiscard]] TranslationCache& cache() { return cache_; }
     [[nodiscard]] const Planner& planner() const { return planner_; }

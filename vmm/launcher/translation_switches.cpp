@@ -19,6 +19,8 @@ constexpr Switch kSwitches[] = {
     {"chain", &translator::Options::chain},
     {"fall-through", &translator::Options::fall_through},
     {"indirect-lookup", &translator::Options::indirect_lookup},
+    {"site-cache", &translator::Options::site_cache},
+    {"place-entries", &translator::Options::place_entries},
     {"return-cache", &translator::Options::return_cache},
     {"inline-cli-sti", &translator::Options::inline_cli_sti},
     {"inline-pushf-popf", &translator::Options::inline_pushf_popf},

@@ -111,7 +111,7 @@ MaybeFault Monitor::locate(bool single, translator::FragmentId& fragment) {
         cache.activate(context_id_);
         const std::uint64_t translated = cache.counters().fragments;
         const std::uint64_t begin = host_tsc();
-        const translator::Translator::Result found = translator_.get(views_, context_id_, vcpu_.eip, single);
+        const translator::Translator::Result found = translator_.get(views_, context_id_, vcpu_.eip, single, pending_indirect_);
         if (cache.counters().fragments != translated) counters_.translation_cycles += host_tsc() - begin;
         switch (found.status) {
         case PlanStatus::outside_segment: return GuestFault::with_code(vector::kGeneralProtection, 0);
@@ -144,9 +144,12 @@ void Monitor::join_pending(translator::FragmentId fragment) {
         if (link.target_eip == vcpu_.eip && cache.fragment(link.from).context == context_id_)
             cache.chain(pending_link_, fragment);
     }
+    if (pending_site_ != kNone && cache_epoch() == pending_epoch_ &&
+        cache.fragment(cache.link(pending_site_).from).context == context_id_)
+        pending_indirect_ = cache.learn_target(pending_site_, fragment);
     if (pending_return_) cache.make_return_target(fragment);
     if (pending_indirect_) cache.make_indirect_target(fragment);
-    pending_link_ = kNone;
+    pending_link_ = pending_site_ = kNone;
     pending_indirect_ = pending_return_ = false;
 }
 
@@ -156,7 +159,7 @@ Monitor::Next Monitor::execute() {
     const bool single = trap_flag || watching || vcpu_.shadow != InterruptShadow::none;
     translator::FragmentId fragment = kNone;
     if (const MaybeFault fault = locate(single, fragment)) {
-        pending_link_ = kNone;
+        pending_link_ = pending_site_ = kNone;
         pending_indirect_ = pending_return_ = false;
         return inject(*fault);
     }
@@ -198,7 +201,7 @@ Monitor::Next Monitor::gate_exit(bool single) {
     save_hardware();
     switch (static_cast<ExitKind>(gs.exit_info & kExitKindMask)) {
     case ExitKind::link: return follow_link(payload, single);
-    case ExitKind::indirect: follow_indirect(single); return Next::dispatch;
+    case ExitKind::indirect: follow_indirect(payload, single); return Next::dispatch;
     case ExitKind::callout:
         ++counters_.exits_callout;
         vcpu_.eip = gs.exit_eip;
@@ -238,12 +241,15 @@ Monitor::Next Monitor::follow_link(translator::LinkId id, bool single) {
     return Next::dispatch;
 }
 
-void Monitor::follow_indirect(bool single) {
+/// `site`: its link's index + 1, or 0.
+void Monitor::follow_indirect(std::uint32_t site, bool single) {
     ++counters_.exits_indirect;
     vcpu_.eip = world_.zone().gs->target;
     vcpu_.shadow = InterruptShadow::none;
     completed_ = true;
     pending_indirect_ = !single && translator_.options().indirect_lookup;
+    pending_site_ = pending_indirect_ && site != 0 ? site - 1 : kNone;
+    pending_epoch_ = cache_epoch();
     // (Another indirect branch to where the last such return went finds an entry made that only returns use.)
     pending_return_ = !single && translator_.options().return_cache && world_.zone().gs->return_target == vcpu_.eip;
 }

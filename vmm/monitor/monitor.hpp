@@ -77,7 +77,7 @@ private:
     void join_pending(translator::FragmentId fragment);
     [[nodiscard]] Next gate_exit(bool single);
     [[nodiscard]] Next follow_link(translator::LinkId link, bool single);
-    void follow_indirect(bool single);
+    void follow_indirect(std::uint32_t site, bool single);
     [[nodiscard]] std::uint64_t cache_epoch();
     [[nodiscard]] Next stop(StopKind kind, const char* why);
     void poll_services();
@@ -166,6 +166,7 @@ private:
     translator::LinkId pending_link_ = translator::kNone; ///< the exit that led to EIP, to be chained to its fragment
     std::uint64_t pending_epoch_ = 0;                     ///< cache_epoch() then
     bool pending_indirect_ = false;                       ///< EIP was the target of an indirect branch
+    translator::LinkId pending_site_ = translator::kNone; ///< ... and the site that did not know it
     bool pending_return_ = false;                         ///< ... of a return that missed the return cache
     mmu::FaultResult fault_{};      ///< of the last hardware page fault
     bool prefill_pending_ = false;
