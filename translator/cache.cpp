@@ -17,7 +17,6 @@ constexpr std::uint32_t kTagCheckBytes = 32;
 constexpr std::uint32_t kReturnCheckBytes = 29;
 constexpr std::uint32_t kHealBytes = 11;
 constexpr std::uint32_t kJumpBytes = 5;
-constexpr std::uint32_t kNop = 0x90;
 constexpr std::uint32_t kPageSize = 4096;
 
 constexpr std::uint32_t exit_info(ExitKind kind, std::uint32_t payload = 0) {
@@ -212,7 +211,7 @@ bool TranslationCache::learn_target(LinkId id, FragmentId target) {
         w.jump_table_gs(offsetof(GsArea, indirect_table) + c * kDispatchEntries * 4);
         ++counters_.sites_given_up;
     }
-    while (w.address() < match) w.byte(kNop);
+    w.nops_to(match);
     return !first;
 }
 

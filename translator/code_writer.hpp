@@ -148,6 +148,12 @@ public:
 
     /// JECXZ to the instruction that the returned mark is resolved at
     [[nodiscard]] std::uint8_t* jecxz_forward() { return short_forward(0xE3); }
+    /// Fills up to a run address with NOPs, as long ones as can be.
+    void nops_to(std::uint32_t end) {
+        constexpr std::uint8_t kLong[] = {0x0F, 0x1F, 0x84, 0, 0, 0, 0, 0};
+        while (end - address() >= sizeof kLong) bytes(kLong);
+        while (address() != end) byte(0x90);
+    }
     /// JECXZ to a run address at most 127 bytes on
     void jecxz(std::uint32_t to) {
         byte(0xE3);

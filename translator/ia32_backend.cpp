@@ -225,7 +225,7 @@ struct Emission {
         s.jump(cache.exit_gate());
         const std::uint32_t match = w.address() + TranslationCache::kSiteBytes;
         w.jump(unknown.run);
-        while (w.address() < match) w.byte(0x90);
+        w.nops_to(match);
         w.load_gs(Reg32::ecx, spill(Reg32::ecx));
         w.jump(cache.link(id).stub);
         cache.set_link_field(id, w.address() - 4);

@@ -19,7 +19,7 @@ import peers  # noqa: E402
 import report  # noqa: E402
 import statistics_of_runs as figures  # noqa: E402
 
-SWITCHES = ["chain", "fall_through", "indirect_lookup", "return_cache"]
+SWITCHES = ["chain", "fall_through", "indirect_lookup", "site_cache", "place_entries", "return_cache"]
 ITEMS = 19
 LINUX_ITEMS = 27
 

@@ -260,6 +260,26 @@ TEST(CodeWriterAgainstXbyak, ShortBranches) {
         });
 }
 
+TEST(CodeWriterAgainstXbyak, Fillers) {
+    expect_same([](CodeWriter& w) { w.nops_to(w.address() + 10); },
+                [](Xbyak::CodeGenerator& g) {
+                    g.nop(8, true);
+                    g.nop();
+                    g.nop();
+                });
+    expect_same(
+        [](CodeWriter& w) {
+            w.jecxz(w.address() + 3);
+            w.byte(0x90);
+        },
+        [](Xbyak::CodeGenerator& g) {
+            Xbyak::Label label;
+            g.jecxz(label);
+            g.nop();
+            g.L(label);
+        });
+}
+
 TEST(CodeWriterAgainstXbyak, NearBranches) {
     // Backward, to the start; and forward over 100 bytes.
     for (std::uint32_t condition = 0; condition < 16; ++condition) {

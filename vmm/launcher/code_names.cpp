@@ -172,13 +172,18 @@ std::string CodeNames::stub_name(std::uint32_t run) const {
     const Instruction first = read(run);
     const auto value = stored_immediate(first);
     if (value && gs_operand(first) != nullptr) return exit_name(*value);
+    const ZydisDecodedOperand* slot = gs_operand(first);
+    if (slot != nullptr && displacement(*slot) == offsetof(GsArea, target)) return "unknown target";
     return fmt::format("{:08x}", run);
 }
 
 std::string CodeNames::exit_name(std::uint32_t exit_info) const {
     const std::uint32_t payload = exit_info >> kExitKindBits;
     switch (static_cast<ExitKind>(exit_info & ((1U << kExitKindBits) - 1))) {
-    case ExitKind::link: return fmt::format("exit to {:08x}", cache_.link(payload).target_eip);
+    case ExitKind::link:
+        // A site of an indirect branch has no target yet.
+        if (cache_.link(payload).target_eip == kNone) return "exit of the site";
+        return fmt::format("exit to {:08x}", cache_.link(payload).target_eip);
     case ExitKind::indirect: return "indirect";
     case ExitKind::callout: return "callout";
     case ExitKind::fault: return fmt::format("fault {}", payload);

@@ -94,6 +94,13 @@ const Case kCases[] = {
      [](Options& o) { o.indirect_lookup = false; }},
     {"indirect_target", "A fragment that is an indirect target checks the tag first.", {0x43, 0xEB, 0xFD}, {}, {}, false,
      [](TranslatorMachine& m, FragmentId id) { m.cache().make_indirect_target(id); }},
+    {"site_learned", "An indirect jump whose site knows one target.", {0xFF, 0xE0}, {}, {}, false,
+     [](TranslatorMachine& m, FragmentId id) { (void)m.cache().learn_target(m.cache().fragment(id).link_first, id); }},
+    {"site_given_up", "An indirect call whose site has met a second target.", {0xFF, 0xD0, 0xEB, 0xFE}, {}, {}, false,
+     [](TranslatorMachine& m, FragmentId id) {
+         EXPECT_FALSE(m.cache().learn_target(m.cache().fragment(id).link_first, id));
+         EXPECT_TRUE(m.cache().learn_target(m.cache().fragment(id).link_first, id));
+     }},
     {"return_target", "A fragment that returns go to, without a call before it; other branches go there as well.",
      {0x43, 0xEB, 0xFD}, {}, {}, false,
      [](TranslatorMachine& m, FragmentId id) {
@@ -117,6 +124,8 @@ std::string switched_off(const Options& o) {
     const std::pair<bool, const char*> switches[] = {{o.chain, " chain"},
                                                      {o.fall_through, " fall-through"},
                                                      {o.indirect_lookup, " indirect-lookup"},
+                                                     {o.site_cache, " site-cache"},
+                                                     {o.place_entries, " place-entries"},
                                                      {o.return_cache, " return-cache"},
                                                      {o.inline_cli_sti, " inline-cli-sti"},
                                                      {o.inline_pushf_popf, " inline-pushf-popf"},

@@ -315,7 +315,25 @@ void Verifier::check_target(const Line& l, std::uint32_t target) {
         expect(!f.dead, l, "chained to a dead fragment");
         return;
     }
+    if (is_unknown_exit(l, target)) return;
     check_exit_stub(l, target);
+}
+
+/// Where a site's unknown targets leave: with their target, ECX back, and the site's link.
+bool Verifier::is_unknown_exit(const Line& l, std::uint32_t run) {
+    const Lines t = read_lines(run, 4);
+    const std::uint32_t info = t[2].dword(7);
+    if (!t[0].gs(0x89, 0x0D, kTarget) || !t[1].gs(0x8B, 0x0D, kSpillEcx) || !t[2].gs(0xC7, 0x05, kExitInfo) ||
+        (info & kExitKindMask) != static_cast<std::uint32_t>(ExitKind::indirect) || !t[3].is({0xE9}) ||
+        t[3].end() + t[3].dword(1) != cache_.exit_gate())
+        return false;
+    const std::uint32_t payload = info >> kExitKindBits;
+    expect(payload != 0, l, "a site without its link");
+    if (payload == 0) return true;
+    const Link& link = cache_.link(payload - 1);
+    const std::uint32_t site = link.field - TranslationCache::kSiteToField;
+    expect(link.from == id_ && l.run - site < TranslationCache::kSiteBytes, l, "a site with another's link");
+    return true;
 }
 
 void Verifier::check_exit_stub(const Line& l, std::uint32_t run) {
@@ -358,14 +376,17 @@ void Verifier::check_return_entry() {
 }
 
 void Verifier::check_tag_check() {
-    const Lines t = read_lines(fragment_.indirect_entry, 6);
+    Lines t = read_lines(fragment_.indirect_entry, 5);
+    t.push_back(t[4].end() == fragment_.ccf ? Line{} : read_lines(t[4].end(), 1)[0]);
     const bool heals = t[5].gs(0xC7, 0x05, table(offsetof(GsArea, return_cache)) + (fragment_.eip & kDispatchMask) * 4) &&
                        t[5].dword(7) == fragment_.return_entry && fragment_.return_entry != 0;
     const Line last = heals ? read_lines(t[5].end(), 1)[0] : t[5];
+    const bool leads_on = (last.is({0xE9}) && last.end() + last.dword(1) == fragment_.ccf) ||
+                          t[4].end() == fragment_.ccf;
     const bool good = t[0].gs(0x8B, 0x0D, kTarget) && t[1].is({0x8D, 0x89}) && t[1].dword(2) == 0U - fragment_.eip &&
                       t[2].is({0xE3, 0x05}) && t[3].is({0xE9}) &&
                       t[3].end() + t[3].dword(1) == cache_.indirect_miss() && t[4].gs(0x8B, 0x0D, kSpillEcx) &&
-                      last.is({0xE9}) && last.end() + last.dword(1) == fragment_.ccf;
+                      leads_on;
     expect(good, line(0), "a tag check that lets another target through");
 }
 
@@ -380,7 +401,7 @@ void Verifier::check_precision(std::size_t index) {
     const RawInstruction& r = l.raw;
     const unsigned opcode = r.map == 0 ? r.opcode : 0U;
     const bool gs_slot = l.bytes[0] == kGs && opcode != 0xFF && opcode != 0x8F;
-    const bool registers = l.is({0x8D}) || l.is({0x0F, 0xB7, 0xC9}) || l.is({0x89, 0xC1}) || l.is({0x88, 0xC4}) ||
+    const bool registers = l.is({0x8D}) || l.is({0x90}) || l.is({0x0F, 0x1F, 0x84}) || l.is({0x0F, 0xB7, 0xC9}) || l.is({0x89, 0xC1}) || l.is({0x88, 0xC4}) ||
                            (r.mod() == 3 && (opcode == 0xF7 || opcode == 0x81)) || l.is({0x9E}) || l.is({0xFC}) ||
                            l.is({0xFD});
     const bool branch = opcode == 0xE9 || opcode == 0xEB || (opcode >= 0x70 && opcode <= 0x7F) || l.is({0xE3}) ||
@@ -425,7 +446,7 @@ void Verifier::check_undo() {
         else if (l.raw.map == 0 && l.raw.opcode == 0x8B && l.raw.reg() == 0) eax_dirty = true;
         else if (l.is({0x8D, 0x0C, 0x8D}) || l.is({0x0F, 0xB7, 0xC9}) || l.is({0x8D, 0x89})) ecx_dirty = true;
         else if (l.is({kGs, 0x89}) || (l.is({kGs, 0xC7}) && !l.gs(0xC7, 0x05, kVirtualIf)) || l.is({kGs, 0x8E}) ||
-                 l.is({0xE3}) || l.is({0xE9}) || l.is({0x90})) continue;
+                 l.is({kGs, 0xFF, 0xA1}) || l.is({0xE3}) || l.is({0xE9}) || l.is({0x90}) || l.is({0x0F, 0x1F, 0x84})) continue;
         else visible = true;
     }
 }

@@ -57,6 +57,7 @@ private:
     void check_undo();
     void check_target(const Line& line, std::uint32_t target);
     void check_exit_stub(const Line& line, std::uint32_t run);
+    [[nodiscard]] bool is_unknown_exit(const Line& line, std::uint32_t run);
     [[nodiscard]] bool is_landing(std::size_t index) const;
     [[nodiscard]] bool is_return_check(const Lines& lines, std::uint32_t eip) const;
     void check_landing(std::size_t index);

@@ -30,9 +30,20 @@ Options options_of(std::uint32_t bits) {
     o.inline_cli_sti = (bits & 16U) != 0;
     o.inline_pushf_popf = (bits & 32U) != 0;
     o.inline_selector_reads = (bits & 64U) != 0;
+    o.site_cache = o.place_entries = (bits & 128U) != 0;
     return o;
 }
-constexpr std::uint32_t kOptionSets = 128;
+constexpr std::uint32_t kOptionSets = 256;
+
+/// The link of the site that ends a fragment, if one does. Link numbers past the fragment's own are old ones.
+LinkId site_of(TranslationCache& cache, FragmentId id) {
+    const Fragment& f = cache.fragment(id);
+    const Link& l = cache.link(f.link_first);
+    const std::uint32_t site = l.field - TranslationCache::kSiteToField;
+    const bool inside = site - f.ccf < f.ccf_length && l.field + 4 - f.ccf <= f.ccf_length;
+    if (!inside || l.from != id || l.target_eip != kNone || *cache.writable(site) != 0xE9) return kNone;
+    return f.link_first;
+}
 
 CodeContext random_context(Generator& g, CodeSize size) {
     CodeContext c;
@@ -99,6 +110,10 @@ TEST_P(VerifyRandom, every_fragment_is_safe_and_precise) {
             for (FragmentId id = first; id < first + made; ++id, ++checked) {
                 if (!one && machine.translator.options().indirect_lookup && generator.below(4) == 0)
                     machine.cache().make_indirect_target(id);
+                // A site that has met one target, or two.
+                if (const LinkId site = site_of(machine.cache(), id); site != kNone)
+                    for (std::uint32_t met = generator.below(3); met > 0; --met)
+                        (void)machine.cache().learn_target(site, id);
                 if (!one && machine.translator.options().return_cache && generator.below(4) == 0)
                     machine.cache().make_return_target(id);
                 for (const std::string& problem : verifier.check(id)) {
