@@ -53,7 +53,7 @@ void ShadowMmu<Memory, Backend>::revalidate_region(Region& region, Sweep& sweep)
     const std::uint64_t directory_entry =
         read_directory_entry(memory_, context_, {region.page(0).number << kPageShift}).value;
     const std::uint32_t before = region.present_pages;
-    if (region.large) { // one page answers for all
+    if (region.large && before != 0) { // one page answers for all
         const std::uint32_t slot = region.present.first();
         if (!agrees(region, region.entries[slot], region.page(slot), directory_entry)) {
             counters_.pages_dropped += before;
