@@ -61,9 +61,8 @@ def cold_code(results):
 
 def translation_cycles(runs):
     """The monitor's own figure, from the best run of cold code; None where a peer counts nothing."""
-    counted = [counters["translation_cycles"] / counters["guest_instructions"] for run in runs
-               for name, counters in run.counters.items()
-               if run.items[name].group == TRANSLATION_GROUP and counters["guest_instructions"]]
+    counted = [counters["run"]["translation cycles"] / counters["translations"]["guest instructions"] for run in runs
+               for name, counters in run.counters.items() if run.items[name].group == TRANSLATION_GROUP]
     return min(counted) if counted else None
 
 

@@ -144,6 +144,7 @@ std::vector<Statistic> collect(VirtualMachine& machine) {
         .add("pages released", g.pages_released)
         .add("writes to code", g.code_writes)
         .add("data writes on code pages", g.data_writes_on_code_pages)
+        .add("accesses below the floor", m.low_accesses)
         .add("view walks", v.walks)
         .add("view rechecks", v.rechecks)
         .add("view pages rechecked", v.pages_rechecked)
