@@ -7,6 +7,7 @@ import sys
 
 import linux_bench
 import machine
+import nano_bench
 import peers
 import report
 import statistics_of_runs as figures
@@ -19,11 +20,14 @@ def arguments(words):
     """Parses the command line."""
     parser = argparse.ArgumentParser(prog="bench/run", description=__import__("__main__").__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer samples and rounds")
-    parser.add_argument("--linux", action="store_true", help="a program under Linux instead of bare code")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--nano", action="store_true", help="single operations of a kernel instead of computations")
+    kind.add_argument("--linux", action="store_true", help="a program under Linux instead of bare code")
     parser.add_argument("--counters", action="store_true",
                         help="with --linux: the monitor's counters an operation, instead of times")
     parser.add_argument("--against", metavar="PEER,PEER",
-                        help=f"default: {DEFAULT_PEERS}; with --linux: {linux_bench.DEFAULT_PEERS}")
+                        help=f"default: {DEFAULT_PEERS}; with --linux: {linux_bench.DEFAULT_PEERS}; with --nano: "
+                             f"{nano_bench.DEFAULT_PEERS}")
     parser.add_argument("--items", metavar="NAME,NAME", help="only these items")
     parser.add_argument("--without", action="append", default=[], metavar="OPTION",
                         help="one more column: ringone with this optimization off; may be repeated")
@@ -59,6 +63,8 @@ def main(words):
     options = arguments(words)
     if options.linux:
         return linux_bench.main(options)
+    if options.nano:
+        return nano_bench.main(options)
     options.against = options.against or DEFAULT_PEERS
     unknown = [name for name in options.against.split(",") if name not in peers.MAKERS]
     if unknown:

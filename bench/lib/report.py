@@ -74,7 +74,7 @@ def heading(machine, results, rounds):
         median, worst = figures.noise(runs)
         yield (f"noise     {peer}: minima of {rounds} rounds lie {median * 100:.1f} % apart (median item), "
                f"{worst * 100:.1f} % (worst)")
-    yield "ratios    the median over the rounds of a peer's least cycles over native's; in brackets the middle half"
+    yield "ratios    the median over the rounds of a peer's least cycles over the other's; in brackets the middle half"
     yield ""
 
 

@@ -15,11 +15,16 @@ sys.path.insert(0, str(SOURCE / "bench" / "lib"))
 sys.dont_write_bytecode = True
 import linux_bench  # noqa: E402
 import linux_peers  # noqa: E402
+import nano_bench  # noqa: E402
 import peers  # noqa: E402
 import report  # noqa: E402
 import statistics_of_runs as figures  # noqa: E402
 
 ITEMS = 19
+NANO_ITEMS = 37
+# What an item of bench/nano counts itself: an exception or a system call for each of its operations.
+COUNTED = ["divide_error", "invalid_opcode", "general_protection", "interrupt", "sysenter_sysexit", "int_iret",
+           "linux_system_call", "page_fault_true", "page_fault_mapped"]
 LINUX_ITEMS = 27
 
 
@@ -64,6 +69,42 @@ class Smoke(unittest.TestCase):
     def test_unknown_switch(self):
         """An optimization that does not exist is no silent no-op."""
         self.assertEqual(run("--quick", "--against", "native", "--without", "magic").returncode, 2)
+
+
+class Nano(unittest.TestCase):
+    """bench/run --nano."""
+
+    def test_operations_happen(self):
+        """As many exceptions as there should be, in RingOne and in TCG, and equal checksums; a row for each item."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "figures.json"
+            done = run("--nano", "--rounds", "1", "--json", str(file))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            document = json.loads(file.read_text(encoding="ascii"))
+        for peer in ("ringone", "tcg"):
+            items = document["peers"][peer]["rounds"][0]
+            self.assertEqual(len(items), NANO_ITEMS)
+            self.assertEqual([name for name in COUNTED if items[name]["checksum"] != items[name]["units"]], [])
+            self.assertEqual(items["page_fault_hidden"]["checksum"], 0)
+        for name in items:
+            self.assertIn(f"| {name} |", done.stdout)
+
+    def test_all_optimizations_off(self):
+        """The same counts with the plainest code."""
+        plain = peers.ringone(BUILD, ["all"], peers.NANO).run([])
+        self.assertEqual([name for name in COUNTED if plain.items[name].checksum != plain.items[name].units], [])
+
+    def test_table(self):
+        """Cycles an operation, and the ratio to TCG."""
+        def run_of(cycles):
+            return [peers.RunResult({"x": peers.ItemResult("flags", 10, 0, [cycles])}, {}, 1.0)]
+        text = "\n".join(nano_bench.table({"ringone": run_of(50), "tcg": run_of(2000)}))
+        self.assertIn("| x | 5.0 | 200 | 0.03 [0.03-0.03] |", text)
+
+    def test_unknown_peer(self):
+        """A user's error: one line, status 2."""
+        done = run("--nano", "--against", "abacus")
+        self.assertEqual((done.returncode, len(done.stderr.splitlines())), (2, 1))
 
 
 class LinuxProgram(unittest.TestCase):
