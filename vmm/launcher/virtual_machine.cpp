@@ -33,8 +33,8 @@ bool host_not_affected(const char* vulnerability) {
     return std::getline(file, line) && line == "Not affected";
 }
 
-/// What a guest need not do against leaks by speculation. Meltdown: in this world the kernel's pages are not mapped
-/// while the guest's user code runs. Spectre v2 and its like: retpolines and thunks have no effect, since indirect
+/// What a guest need not do against leaks by speculation. Meltdown: in this world no page-table bit keeps user code from
+/// the kernel's pages; a segment limit does, or they are not mapped. Spectre v2 and its like: retpolines and thunks have no effect, since indirect
 /// branches of the guest are other instructions in its fragments; they would only cost time. The others are the host's.
 std::uint64_t arch_capabilities() {
     using namespace vmm::arch_capability;
