@@ -157,6 +157,7 @@ Monitor::Next Monitor::emulate_decoded(bool hardware_said_gp) {
     case EmulationOutcome::Kind::unsupported: return stop(StopKind::unsupported, outcome.why);
     case EmulationOutcome::Kind::partial:
         // One element, and it traps or may have met a breakpoint.
+        vcpu_.shadow = InterruptShadow::none;
         completed_ = (vcpu_.eflags & eflags::kTrap) != 0 || breakpoints_armed(vcpu_);
         return Next::dispatch;
     case EmulationOutcome::Kind::done: break;

@@ -180,7 +180,7 @@ Monitor::Next Monitor::execute() {
     completed_ = false;
     suppress_trap_ = false;
     Next next = Next::dispatch;
-    if (!run_to_exit()) return next; // at an instruction boundary, for an interrupt
+    if (!run_to_exit(single)) return next; // at an instruction boundary, for an interrupt
     if (world_.context().exit == RunExit::trap) next = hardware_trap();
     else next = gate_exit(single);
     if (next == Next::stop || !single || !completed_) return next;

@@ -86,10 +86,10 @@ private:
     [[nodiscard]] Next hardware_trap();
     [[nodiscard]] bool below_floor();
     [[nodiscard]] bool hidden_fault();
-    [[nodiscard]] bool run_to_exit();
+    [[nodiscard]] bool run_to_exit(bool single);
     [[nodiscard]] bool roll_forward();
-    [[nodiscard]] bool interruptible_boundary();
-    [[nodiscard]] bool roll_back(std::uint32_t ccf, bool* interruptible);
+    [[nodiscard]] bool between_instructions();
+    [[nodiscard]] bool roll_back(std::uint32_t ccf);
     [[nodiscard]] Next inject(const GuestFault& fault);
     [[nodiscard]] Next deliver_event(const Event& event);
 

@@ -17,7 +17,7 @@ constexpr std::uint32_t kWriteFault = 1U << 1; // W/R of a page-fault error code
 
 } // namespace
 
-bool Monitor::roll_back(std::uint32_t ccf, bool* interruptible) {
+bool Monitor::roll_back(std::uint32_t ccf) {
     translator::TranslationCache& cache = translator_.cache();
     const translator::FragmentId id = cache.find_by_address(ccf);
     if (id == translator::kNone) return false;
@@ -26,28 +26,31 @@ bool Monitor::roll_back(std::uint32_t ccf, bool* interruptible) {
     if (entry == nullptr) return false;
     const bool at_boundary = (entry->flags & SideEntry::boundary) != 0 && ccf == fragment.ccf + entry->ccf_offset;
     if (!at_boundary && (entry->flags & SideEntry::undoable) == 0) return false;
-    if (interruptible != nullptr) {
-        // An undoable range belongs to the boundary it leads back to: the last one marked before it.
-        const SideEntry* begin = cache.side_entries(fragment).data();
-        const SideEntry* at = entry;
-        while (at > begin && (at->flags & SideEntry::boundary) == 0 && at->guest_offset == entry->guest_offset) --at;
-        *interruptible = at->guest_offset != entry->guest_offset || (at->flags & SideEntry::uninterruptible) == 0;
-        if (!*interruptible) return true;
-    }
     save_hardware();
     const translator::GsArea& gs = *world_.zone().gs;
     if ((entry->flags & SideEntry::restore_eax) != 0) vcpu_.gpr[kEax] = gs.spill_eax;
     if ((entry->flags & SideEntry::restore_ecx) != 0) vcpu_.gpr[kEcx] = gs.spill_ecx;
     vcpu_.eip = fragment.eip + entry->guest_offset;
+    // An undoable range belongs to the boundary it leads back to: the last one marked before it.
+    const SideEntry* begin = cache.side_entries(fragment).data();
+    while (entry > begin && (entry->flags & SideEntry::boundary) == 0 && entry[-1].guest_offset == entry->guest_offset)
+        --entry;
+    if ((entry->flags & SideEntry::uninterruptible) != 0) vcpu_.shadow = InterruptShadow::sti;
     return true;
 }
 
-bool Monitor::interruptible_boundary() {
-    bool interruptible = false;
-    return roll_back(world_.context().ccf, &interruptible) && interruptible;
+/// Does IF at `ccf` say what it will be at the boundary that a kick there leads to?
+bool Monitor::between_instructions() {
+    const translator::TranslationCache& cache = translator_.cache();
+    const std::uint32_t ccf = world_.context().ccf;
+    const translator::FragmentId id = cache.find_by_address(ccf);
+    if (id == translator::kNone) return false;
+    const Fragment& fragment = cache.fragment(id);
+    const SideEntry* entry = cache.side_entry(fragment, ccf);
+    return entry != nullptr && (entry->flags & SideEntry::boundary) != 0 && ccf == fragment.ccf + entry->ccf_offset;
 }
 
-bool Monitor::run_to_exit() {
+bool Monitor::run_to_exit(bool single) {
     GuestContext& c = world_.context();
     const translator::GsArea& gs = *world_.zone().gs;
     world_.run();
@@ -61,8 +64,12 @@ bool Monitor::run_to_exit() {
         __atomic_store_n(&c.kicked, 0U, __ATOMIC_SEQ_CST);
         poll_services();
         world_.zone().gs->interrupt_waits = interrupt_line_ ? 1 : 0;
-        if (!stop_requested_ && !(interrupt_line_ && gs.virtual_if != 0)) {
-            world_.run(); // nothing to take: on where it was, boundary or not
+        // An STI or POPF that has already seen that nothing waited is about to set IF: it has to look again.
+        const bool take = stop_requested_ || (interrupt_line_ && (gs.virtual_if != 0 || !between_instructions()));
+        if (!take || single) {
+            // Nothing to take, or the fragment leaves by itself after its one instruction, whose trap comes first:
+            // on where it was, boundary or not.
+            world_.run();
             continue;
         }
         return roll_forward();
@@ -70,14 +77,14 @@ bool Monitor::run_to_exit() {
     return true;
 }
 
-/// Steps to the next boundary where an interrupt may be taken: false there. True when the fragment left through the
-/// gate or faulted before: the interrupt comes after that.
+/// Steps to the next boundary: false there. True when the fragment left through the gate or faulted before: the
+/// interrupt comes after that. (No PUSHF is stepped over, whose image would show it: they begin at a boundary.)
 bool Monitor::roll_forward() {
     GuestContext& c = world_.context();
     std::uint32_t kicked = 0; // what comes meanwhile is for later, and not lost
     bool stepped = true;
     // Too many steps are reported as what they are by the trap handler.
-    for (unsigned steps = 0; stepped && !interruptible_boundary(); ++steps) {
+    for (unsigned steps = 0; stepped && !roll_back(c.ccf); ++steps) {
         ++counters_.roll_forward_steps;
         do {
             kicked |= __atomic_exchange_n(&c.kicked, 0U, __ATOMIC_SEQ_CST);
@@ -110,7 +117,7 @@ Monitor::Next Monitor::hardware_trap() {
     const GuestContext& c = world_.context();
     ++counters_.traps;
     ++counters_.traps_by_vector[c.trap_vector % 32];
-    if (!roll_back(c.ccf, nullptr)) {
+    if (!roll_back(c.ccf)) {
         save_hardware();
         return stop(StopKind::internal, "a hardware exception in monitor code of the translation cache");
     }
