@@ -28,6 +28,18 @@ guest_main:
     cmp eax, ITERATIONS * 60
     sbb eax, eax
     same "enough steps", eax, 0
+    xor esi, esi                ; each instruction of the loop has trapped in each of its runs
+    mov ebx, work.iteration - work
+.count:
+    mov eax, [steps_at + ebx * 4]
+    xor edx, edx
+    mov ecx, ITERATIONS
+    div ecx
+    add esi, edx
+    inc ebx
+    cmp ebx, work.loop_end - work
+    jb .count
+    same "lost steps", esi, 0
     bt dword [boundaries], 0    ; the first instruction is not stepped to by a trap in `work`: it is by CALL
     sbb eax, eax
     same "the first boundary", eax, -1
@@ -123,6 +135,7 @@ stepped:
     jae .out
     inc dword [starts]
     bts [boundaries], eax
+    inc dword [steps_at + eax * 4]
 .out:
     xor eax, eax
     mov dr6, eax                ; its bits are sticky
@@ -244,6 +257,7 @@ work:
     mov dword [work_cell], 0
     dec ecx
     jnz .iteration
+.loop_end:
     mov eax, esi
     pop ebp
     pop edi
@@ -275,4 +289,5 @@ astray_eip: dd 0
     alignb 4
 work_buffer: resd 16
 boundaries: resd 64
+steps_at: resd work.end - work
     section .text
