@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 The RingOne authors
-"""bench/run's options, and the interleaved rounds."""
+"""bench/run's options, and the computations."""
 import argparse
 import pathlib
 import sys
 
+import ablation
+import interleaved
 import linux_bench
 import machine
 import nano_bench
@@ -22,6 +24,8 @@ def arguments(words):
     parser.add_argument("--quick", action="store_true", help="fewer samples and rounds")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--nano", action="store_true", help="single operations of a kernel instead of computations")
+    kind.add_argument("--ablation", action="store_true",
+                      help="computations, single operations and a boot with each optimization switched off in turn")
     kind.add_argument("--linux", action="store_true", help="a program under Linux instead of bare code")
     parser.add_argument("--counters", action="store_true",
                         help="with --linux: the monitor's counters an operation, instead of times")
@@ -37,32 +41,13 @@ def arguments(words):
     return parser.parse_args(words)
 
 
-def item_names(peer, words):
-    """The items that the words choose, from one run that also warms the machine up."""
-    return list(peer.run([*words, "samples=1"]).items)
-
-
-def measure(chosen, words, names, rounds):
-    """Runs every item in every peer, once a round, peer after peer, each round beginning with another one. The peers'
-    turns at one item are a fraction of a second apart: a machine's speed wanders, its ratios stay."""
-    results = {peer.name: [peers.RunResult({}, {}, 0.0) for _ in range(rounds)] for peer in chosen}
-    for number in range(rounds):
-        shift = number % len(chosen)
-        for name in names:
-            if sys.stderr.isatty():
-                print(f"\rround {number + 1} of {rounds}: {name:<40}", end="", file=sys.stderr, flush=True)
-            for peer in chosen[shift:] + chosen[:shift]:
-                results[peer.name][number].add(peer.run([*words, f"items={name}"]))
-    if sys.stderr.isatty():
-        print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
-    return results
-
-
 def main(words):
     """0: measured. 1: the peers disagree on a result. 2: an option, or a peer that does not run."""
     options = arguments(words)
     if options.linux:
         return linux_bench.main(options)
+    if options.ablation:
+        return ablation.main(options)
     if options.nano:
         return nano_bench.main(options)
     options.against = options.against or DEFAULT_PEERS
@@ -78,9 +63,9 @@ def main(words):
     try:
         chosen = [peers.MAKERS[name](options.build) for name in options.against.split(",")]
         chosen += [peers.ringone(options.build, [option]) for option in options.without]
-        names = item_names(chosen[0], payload_words)
+        names = interleaved.item_names(chosen[0], payload_words)
         payload_words = [word for word in payload_words if not word.startswith("items=")]
-        results = measure(chosen, payload_words, names, rounds)
+        results = interleaved.measure(chosen, payload_words, names, rounds)
     except peers.PeerError as error:
         print(f"bench/run: {error}", file=sys.stderr)
         return 2

@@ -36,7 +36,10 @@ def measure(chosen, words, rounds):
             items, _, wall = peer.program(words)
             results[peer.name].append(peers.RunResult(items, {}, wall))
             if peer.name in boots:
-                boots[peer.name].append(peer.boot_seconds())
+                wall = peer.boot_seconds()
+                if wall is None:
+                    raise peers.PeerError(f"{peer.name}: no shell")
+                boots[peer.name].append(wall)
     return results, boots
 
 

@@ -100,15 +100,18 @@ class Guest:
         out, wall = run(self.name, [*self.command(append, self.dash()), *more])
         return (*parse(self.name, out), wall)
 
-    def boot_seconds(self):
-        """From the machine's start to the shell's prompt."""
+    def boot_seconds(self, limit=TIMEOUT_SECONDS):
+        """From the machine's start to the shell's prompt; None when that takes longer than `limit`."""
         begin = time.monotonic()
         with subprocess.Popen(self.command(APPEND, self.dash()), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL) as process:
             seen = b""
             while PROMPT not in seen:
-                ready, _, _ = select.select([process.stdout], [], [], TIMEOUT_SECONDS)
-                part = os.read(process.stdout.fileno(), 65536) if ready else b""
+                ready, _, _ = select.select([process.stdout], [], [], max(begin + limit - time.monotonic(), 0))
+                if not ready:
+                    process.kill()
+                    return None
+                part = os.read(process.stdout.fileno(), 65536)
                 if not part:
                     process.kill()
                     raise peers.PeerError(f"{self.name}: no shell")

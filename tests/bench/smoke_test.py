@@ -13,6 +13,7 @@ import unittest
 SOURCE, BUILD = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 sys.path.insert(0, str(SOURCE / "bench" / "lib"))
 sys.dont_write_bytecode = True
+import ablation  # noqa: E402
 import linux_bench  # noqa: E402
 import linux_peers  # noqa: E402
 import nano_bench  # noqa: E402
@@ -105,6 +106,28 @@ class Nano(unittest.TestCase):
         """A user's error: one line, status 2."""
         done = run("--nano", "--against", "abacus")
         self.assertEqual((done.returncode, len(done.stderr.splitlines())), (2, 1))
+
+
+class Ablation(unittest.TestCase):
+    """bench/run --ablation: what is made of its runs. It takes minutes and boots; its parts are tested above."""
+
+    @staticmethod
+    def run_of(**cycles):
+        """A round with the items, all of one group."""
+        return [peers.RunResult({n: peers.ItemResult("calls", 1, 0, [c]) for n, c in cycles.items()}, {}, 1.0)]
+
+    def test_table(self):
+        """Ratios to all switched on, and the item that changes most, be it for the better."""
+        results = {"ringone": self.run_of(x=100, y=100), "ringone -chain": self.run_of(x=200, y=800),
+                   "ringone -adaptive": self.run_of(x=25, y=100)}
+        text = "\n".join(ablation.table(results, ("boot", {"ringone -chain": "1.50", "ringone -adaptive": "> 9"})))
+        self.assertIn("| chain | 4.00 | 1.50 | y 8.00 |", text)
+        self.assertIn("| adaptive | 0.50 | > 9 | x 0.25 |", text)
+
+    def test_boots(self):
+        """Medians; a bound for what did not come up."""
+        cells = ablation.boot_cells({"ringone": [3.0, 2.0, 4.0], "ringone -chain": None, "ringone -adaptive": [6.0]})
+        self.assertEqual(cells, {"ringone": "1.00", "ringone -chain": "> 10", "ringone -adaptive": "2.00"})
 
 
 class LinuxProgram(unittest.TestCase):
