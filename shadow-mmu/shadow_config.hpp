@@ -34,7 +34,7 @@ struct ShadowCounters {
     std::uint64_t regions_kept, regions_dropped, pages_kept, pages_dropped; ///< by revalidation
     std::uint64_t pages_moved, eager_maps;                                  ///< at switches in a single linear space
     std::uint64_t pages_hidden, hide_sweeps;
-    std::uint64_t protects_code, protects_table, protects_rom, unprotects;
+    std::uint64_t protects_code, protects_table, protects_rom, protects_descriptors, unprotects;
 };
 
 } // namespace ringone::mmu

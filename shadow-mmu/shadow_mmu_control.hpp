@@ -109,6 +109,7 @@ bool ShadowMmu<Memory, Backend>::protect_page(RamPage ram, Trace reason) {
     case Trace::translated_code: ++counters_.protects_code; break;
     case Trace::page_table: ++counters_.protects_table; break;
     case Trace::rom: ++counters_.protects_rom; break;
+    case Trace::descriptor_table: ++counters_.protects_descriptors; break;
     }
     make_room();
     store_.for_each_mapping(ram, [&](Region& region, std::uint32_t slot) {

@@ -18,6 +18,7 @@ enum class Trace : std::uint8_t {
     translated_code = 1U << 0,
     page_table = 1U << 1,
     rom = 1U << 2,
+    descriptor_table = 1U << 3, ///< descriptors that segment registers have been loaded from
 };
 
 inline constexpr std::uint32_t kRegionShift = 9;

@@ -91,6 +91,19 @@ public:
         byte(0x04);
         byte(0x08);
     }
+    /// LEA ecx, [ecx + eax + 1]
+    void sum_and_one() { bytes(kSumAndOne); }
+    /// NOT eax: no flag changes
+    void complement_eax() {
+        byte(0xF7);
+        byte(0xD0);
+    }
+    /// MOVZX eax, reg16
+    void zero_extend_eax(Reg32 reg) {
+        byte(0x0F);
+        byte(0xB7);
+        byte(0xC0U | number(reg));
+    }
     /// OP reg, imm32 for ALU group 1 (`extension`: 0 ADD, 1 OR, 4 AND, 6 XOR, 7 CMP)
     void alu_immediate(std::uint32_t extension, Reg32 reg, std::uint32_t value) {
         byte(0x81);
@@ -177,6 +190,8 @@ public:
 
 private:
     static constexpr std::uint8_t kDispatchIndex[] = {0x8D, 0x0C, 0x8D, 0, 0, 0, 0, 0x0F, 0xB7, 0xC9};
+
+    static constexpr std::uint8_t kSumAndOne[] = {0x8D, 0x4C, 0x01, 0x01};
 
     static constexpr std::uint32_t number(Reg32 reg) { return static_cast<std::uint32_t>(reg); }
     void gs_form(std::uint32_t opcode, std::uint32_t reg, std::uint32_t offset) {

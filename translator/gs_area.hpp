@@ -30,6 +30,16 @@ inline constexpr std::uint32_t kExitKindBits = 4;
 /// Bytes that an emulated instruction's operand may fill (FXSAVE: 512) plus room to keep the guest's alignment.
 inline constexpr std::uint32_t kScratchBytes = 1024;
 
+/// A selector that the guest's kernel has loaded before: what an inlined MOV or POP to a segment register finds.
+struct SelectorWay {
+    std::uint32_t selector; ///< kNoSelector: none
+    std::uint32_t shadow;
+    std::uint32_t wrap; ///< swap_wrap with it, where FS holds this segment
+};
+inline constexpr std::uint32_t kSelectorWays = 2;
+inline constexpr std::uint32_t kSegmentRegisters = 6;
+inline constexpr std::uint32_t kNoSelector = 0xFFFFFFFF;
+
 /// The monitor's data that fragments reach through GS. GS covers this structure and nothing else, and no guest
 /// instruction reaches GS. Owner: the vCPU thread, except `kick`.
 struct GsArea {
@@ -48,11 +58,13 @@ struct GsArea {
     std::uint32_t interrupt_waits;
     std::uint32_t temporary;
     std::uint32_t return_target; ///< guest EIP of the last return that missed the return cache
-    std::uint16_t guest_selectors[6][2]; ///< what MOV r, sreg shows; encoding order; second half zero
-    std::uint16_t swap_fs;               ///< shadow selector that FS holds
-    std::uint16_t swap_other;            ///< shadow selector of the guest's other one of FS and GS
-    std::uint16_t swap_cs;               ///< shadow selector that reads the guest's code segment as data
-    std::uint16_t swap_wrap;             ///< shadow selector of what wraps at 4 GiB of the segment that FS holds
+    std::uint16_t guest_selectors[kSegmentRegisters][2]; ///< what MOV r, sreg shows; encoding order; second half zero
+    std::uint32_t swap_fs;               ///< shadow selector that FS holds
+    std::uint32_t swap_other;            ///< shadow selector of the guest's other one of FS and GS
+    std::uint32_t swap_cs;               ///< shadow selector that reads the guest's code segment as data
+    std::uint32_t swap_wrap;             ///< shadow selector of what wraps at 4 GiB of the segment that FS holds
+    SelectorWay ways[kSelectorWays][kSegmentRegisters]; ///< encoding order
+    std::uint32_t loaded_way[kSegmentRegisters];         ///< 1 + the way that a fragment has loaded since the monitor looked; 0: none
     alignas(64) std::uint8_t scratch[kScratchBytes];
     alignas(64) std::uint32_t return_cache[kDispatchClasses][kDispatchEntries];
     std::uint32_t indirect_table[kDispatchClasses][kDispatchEntries];

@@ -36,6 +36,11 @@ constexpr std::uint32_t spill(Reg32 reg) {
     return reg == Reg32::eax ? offsetof(GsArea, spill_eax) : offsetof(GsArea, spill_ecx);
 }
 
+/// A 16-bit or 32-bit general register.
+Reg32 general_register(ZydisRegister reg) {
+    return static_cast<Reg32>(ZydisRegisterGetId(reg) & 7);
+}
+
 } // namespace
 
 /// The emission of one block.
@@ -166,10 +171,71 @@ struct Emission {
         else w.load_gs(static_cast<Reg32>(instruction.operands[0].reg.value - ZYDIS_REGISTER_EAX), slot);
     }
 
+    /// One of the ways of a segment register: found. What the monitor reads is written first, the register last.
+    void take_way(std::uint32_t segment, std::uint32_t way) {
+        const auto slot = static_cast<std::uint32_t>(offsetof(GsArea, ways) +
+                                                     (way * kSegmentRegisters + segment) * sizeof(SelectorWay));
+        const auto shadow = slot + static_cast<std::uint32_t>(offsetof(SelectorWay, shadow));
+        const auto copy_slot = [&](std::uint32_t from, std::size_t to) {
+            w.load_gs(Reg32::eax, from);
+            w.store_gs(static_cast<std::uint32_t>(to), Reg32::eax);
+        };
+        w.store_gs_immediate(static_cast<std::uint32_t>(offsetof(GsArea, loaded_way) + segment * 4), way + 1);
+        copy_slot(slot, offsetof(GsArea, guest_selectors) + segment * 4);
+        const auto held = plan.context.fs_holds_gs ? SegmentRegister::gs : SegmentRegister::fs;
+        const auto reg = static_cast<SegmentRegister>(segment);
+        if (reg == held) {
+            copy_slot(shadow, offsetof(GsArea, swap_fs));
+            copy_slot(slot + static_cast<std::uint32_t>(offsetof(SelectorWay, wrap)), offsetof(GsArea, swap_wrap));
+            w.load_segment_gs(SegmentRegister::fs, shadow);
+        } else if (reg == SegmentRegister::fs || reg == SegmentRegister::gs) {
+            copy_slot(shadow, offsetof(GsArea, swap_other));
+        } else {
+            w.load_segment_gs(reg, shadow);
+        }
+    }
+
+    void load_selector(const Instruction& instruction, bool pop) {
+        const std::uint32_t eip = instruction.eip;
+        const auto segment = static_cast<std::uint32_t>(instruction.operands[0].reg.value - ZYDIS_REGISTER_ES);
+        w.store_gs(spill(Reg32::ecx), Reg32::ecx);
+        w.store_gs(spill(Reg32::eax), Reg32::eax);
+        mark(eip, Flags::undoable | Flags::restore_eax | Flags::restore_ecx);
+        if (pop) {
+            w.load_stack(Reg32::eax);
+            w.zero_extend_eax(Reg32::eax);
+        } else {
+            w.zero_extend_eax(general_register(instruction.operands[1].reg.value));
+        }
+        w.complement_eax();
+        std::uint8_t* found[kSelectorWays];
+        for (std::uint32_t way = 0; way < kSelectorWays; ++way) {
+            w.load_gs(Reg32::ecx, static_cast<std::uint32_t>(offsetof(GsArea, ways) +
+                                                             (way * kSegmentRegisters + segment) * sizeof(SelectorWay)));
+            w.sum_and_one(); // zero where they are alike
+            found[way] = w.jecxz_forward();
+        }
+        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
+        w.load_gs(Reg32::eax, spill(Reg32::eax));
+        to_callout(eip);
+        std::uint8_t* done = nullptr;
+        for (std::uint32_t way = 0; way < kSelectorWays; ++way) {
+            w.resolve(found[way]);
+            mark(eip, 0);
+            take_way(segment, way);
+            if (way == 0) done = w.short_forward(0xEB);
+        }
+        w.resolve(done);
+        if (pop) w.add_esp(4);
+        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
+        w.load_gs(Reg32::eax, spill(Reg32::eax));
+    }
+
     void step(const Step& s) {
         const Instruction& instruction = plan.instructions[s.instruction];
         const bool undoable =
-            s.kind == StepKind::swap_other || s.kind == StepKind::swap_wrap || s.kind == StepKind::swap_code || s.kind == StepKind::sti;
+            s.kind == StepKind::swap_other || s.kind == StepKind::swap_wrap || s.kind == StepKind::swap_code || s.kind == StepKind::sti ||
+            s.kind == StepKind::load_selector || s.kind == StepKind::pop_selector;
         mark_boundary(instruction.eip, s.interruptible, undoable ? unsigned{Flags::undoable} : 0U);
         switch (s.kind) {
         case StepKind::copy: copy(instruction, SegmentPrefix::keep); break;
@@ -185,6 +251,8 @@ struct Emission {
         case StepKind::pushf: pushf(instruction.eip); break;
         case StepKind::popf: popf(instruction.eip); break;
         case StepKind::read_selector: read_selector(instruction); break;
+        case StepKind::load_selector: load_selector(instruction, false); break;
+        case StepKind::pop_selector: load_selector(instruction, true); break;
         }
     }
 

@@ -17,6 +17,7 @@ struct Options {
     bool inline_cli_sti = true;
     bool inline_pushf_popf = true;
     bool inline_selector_reads = true;
+    bool inline_selector_loads = true;
     bool adaptive = true;         ///< translate anew what traps again and again
     std::uint32_t block_limit = 16; ///< guest instructions a block, at most kMaxBlockInstructions
 };
@@ -25,7 +26,7 @@ inline constexpr std::uint32_t kMaxBlockInstructions = 16;
 
 /// All optimizations off: the reference the tests compare with.
 [[nodiscard]] constexpr Options plain_options() {
-    return {false, false, false, false, false, false, false, false, false, false, kMaxBlockInstructions};
+    return {false, false, false, false, false, false, false, false, false, false, false, kMaxBlockInstructions};
 }
 
 } // namespace ringone::translator

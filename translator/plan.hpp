@@ -27,6 +27,8 @@ enum class StepKind : std::uint8_t {
     pushf,
     popf,
     read_selector,
+    load_selector, ///< MOV sreg, r: inlined for selectors that were loaded before
+    pop_selector,  ///< POP sreg, the same
 };
 
 struct Step {

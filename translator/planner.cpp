@@ -67,6 +67,18 @@ StepKind copy_kind(const Instruction& instruction, const CodeContext& context) {
     return StepKind::copy;
 }
 
+/// MOV or POP to a segment register whose loads can be inlined: not SS, which holds off interrupts.
+bool loads_data_segment(const Instruction& instruction) {
+    const ZydisDecodedOperand& to = instruction.operands[0];
+    if (to.type != ZYDIS_OPERAND_TYPE_REGISTER) return false;
+    const bool data = to.reg.value == ZYDIS_REGISTER_ES || to.reg.value == ZYDIS_REGISTER_DS ||
+                      to.reg.value == ZYDIS_REGISTER_FS || to.reg.value == ZYDIS_REGISTER_GS;
+    if (!data) return false;
+    if (instruction.mnemonic() == ZYDIS_MNEMONIC_POP) return instruction.info.operand_width == 32;
+    return instruction.mnemonic() == ZYDIS_MNEMONIC_MOV &&
+           instruction.operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER;
+}
+
 /// May the monitor take this one over? A string instruction traps on few of the pages it goes over; which of several
 /// faults an SSE instruction takes only the hardware tells.
 bool adaptable(const Instruction& instruction, Action action) {
@@ -247,8 +259,12 @@ bool Planner::add(Plan& plan, const Instruction& instruction, bool in_shadow) co
     case Action::fpu_image:
         if (const std::uint8_t vector = fpu_fault(row.action, instruction, context)) return end_fault(vector);
         break;
-    case Action::iret:
-    case Action::system: break;
+    case Action::system:
+        if (options_.inline_selector_loads && loads_data_segment(instruction) && context.code_size == CodeSize::bits32 &&
+            context.stack_32 && context.protected_mode && context.cpl == 0 && !context.virtual_8086)
+            return step(instruction.mnemonic() == ZYDIS_MNEMONIC_POP ? StepKind::pop_selector : StepKind::load_selector);
+        break;
+    case Action::iret: break;
     }
     return end(TerminalKind::callout);
 }

@@ -46,6 +46,16 @@ std::string slot_name(std::uint32_t offset) {
     constexpr std::size_t kSelectors = offsetof(GsArea, guest_selectors);
     if (offset >= kSelectors && offset - kSelectors < sizeof(GsArea::guest_selectors))
         return fmt::format("selector_{}", kSegmentNames[(offset - kSelectors) / 4]);
+    constexpr std::size_t kLoaded = offsetof(GsArea, loaded_way);
+    if (offset >= kLoaded && offset - kLoaded < sizeof(GsArea::loaded_way))
+        return fmt::format("loaded_way_{}", kSegmentNames[(offset - kLoaded) / 4]);
+    constexpr std::size_t kWays = offsetof(GsArea, ways);
+    if (offset >= kWays && offset - kWays < sizeof(GsArea::ways)) {
+        constexpr const char* kFields[] = {"", ".shadow", ".wrap"};
+        const std::size_t way = (offset - kWays) / sizeof(SelectorWay);
+        return fmt::format("way{}_{}{}", way / kSegmentRegisters, kSegmentNames[way % kSegmentRegisters],
+                           kFields[(offset - kWays) % sizeof(SelectorWay) / 4]);
+    }
     constexpr std::pair<std::size_t, const char*> kTables[] = {
         {offsetof(GsArea, return_cache), "return_cache"}, {offsetof(GsArea, indirect_table), "indirect_table"}};
     for (const auto& [table, name] : kTables) {

@@ -42,7 +42,9 @@ Treatment step_treatment(StepKind kind) {
     case StepKind::sti:
     case StepKind::pushf:
     case StepKind::popf:
-    case StepKind::read_selector: return Treatment::inlined;
+    case StepKind::read_selector:
+    case StepKind::load_selector:
+    case StepKind::pop_selector: return Treatment::inlined;
     }
     return Treatment::trap;
 }

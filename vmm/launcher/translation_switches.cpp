@@ -25,6 +25,7 @@ constexpr Switch kSwitches[] = {
     {"inline-cli-sti", &translator::Options::inline_cli_sti},
     {"inline-pushf-popf", &translator::Options::inline_pushf_popf},
     {"inline-selector-reads", &translator::Options::inline_selector_reads},
+    {"inline-selector-loads", &translator::Options::inline_selector_loads},
     {"adaptive", &translator::Options::adaptive},
 };
 

@@ -127,6 +127,12 @@ Monitor::Next Monitor::callout() {
     case Outcome::Kind::jumped:
     case Outcome::Kind::halt: break;
     }
+    const ZydisDecodedOperand& to = instruction_->operands[0];
+    const bool loads_segment = instruction_->mnemonic() == ZYDIS_MNEMONIC_MOV ||
+                               instruction_->mnemonic() == ZYDIS_MNEMONIC_POP;
+    if (loads_segment && to.type == ZYDIS_OPERAND_TYPE_REGISTER &&
+        ZydisRegisterGetClass(to.reg.value) == ZYDIS_REGCLASS_SEGMENT)
+        remember_way(to_segment(to.reg.value));
     completed_ = true;
     suppress_trap_ = enters_handler(instruction_->mnemonic());
     if (prefill_pending_ && is_iret(instruction_->mnemonic())) {

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint32_t kPage = 4096;
 constexpr auto kCodeTrace = mmu::Trace::translated_code;
+constexpr auto kTableTrace = mmu::Trace::descriptor_table;
 
 /// Splits [linear, linear + bytes) at page borders, wrapping at 4 GiB, and calls each(address, offset, bytes) until
 /// one faults.
@@ -167,6 +168,7 @@ void GuestMemory::write_physical(mmu::GuestPhysical at, std::span<const std::byt
 void GuestMemory::write_ram(mmu::GuestPhysical at, std::span<const std::byte> from) {
     std::memcpy(ram_.bytes(at), from.data(), from.size());
     const auto page = static_cast<std::uint32_t>(at.address / kPage);
+    if (page == table_page_) table_changed_ = true;
     if ((mmu_.traces({page}) & static_cast<std::uint8_t>(kCodeTrace)) == 0) return;
     const auto first = static_cast<std::uint32_t>(at.address % kPage);
     const auto last = static_cast<std::uint32_t>(first + from.size() - 1);
@@ -190,6 +192,39 @@ void GuestMemory::release(std::uint32_t page) {
 
 void GuestMemory::trace_code(std::uint32_t page) {
     if (page != CodePage::kNotRam && mmu_.protect_page({page}, kCodeTrace)) ++counters_.pages_traced;
+}
+
+/// The RAM page that a supervisor access to the linear page would find, without setting A; kNoPage: none.
+std::uint32_t GuestMemory::ram_page_at(std::uint32_t linear_page) {
+    const mmu::PagingContext& context = mmu_.context();
+    const mmu::GuestVirtual linear{linear_page * kPage};
+    mmu::Translation translation = mmu::identity(linear);
+    if (context.mode != mmu::PagingMode::none) {
+        const mmu::TableEntry directory = mmu::read_directory_entry(ram_, context, linear);
+        const std::optional<mmu::Translation> found = mmu::look_up(ram_, context, directory.value, linear);
+        if (!found) return kNoPage;
+        translation = *found;
+    }
+    const std::optional<mmu::RamPage> ram = ram_.ram_page(translation.page);
+    return ram ? ram->number : kNoPage;
+}
+
+bool GuestMemory::watch_table(std::uint32_t linear_page) {
+    const std::uint32_t page = ram_page_at(linear_page);
+    if (page == table_page_ && linear_page == table_linear_) return page != kNoPage;
+    table_changed_ = true;
+    if (table_page_ != kNoPage && table_page_ != page) mmu_.unprotect_page({table_page_}, kTableTrace);
+    table_linear_ = linear_page;
+    table_page_ = page;
+    return page != kNoPage && mmu_.protect_page({page}, kTableTrace);
+}
+
+/// The translations may have changed: does the same page still lie there?
+void GuestMemory::check_table() {
+    if (table_linear_ == kNoPage || ram_page_at(table_linear_) == table_page_) return;
+    table_changed_ = true;
+    if (table_page_ != kNoPage) mmu_.unprotect_page({table_page_}, kTableTrace);
+    table_linear_ = table_page_ = kNoPage;
 }
 
 MaybeFault GuestMemory::fetch_page(std::uint32_t linear_page, AccessPrivilege privilege, CodePage& page) {
@@ -225,8 +260,11 @@ std::uint32_t GuestMemory::copy_code(const CodePage& page, std::uint32_t offset,
 
 bool GuestMemory::load_control(const VCpu& next, PagingChange change) {
     forget_reads();
-    return mmu_.load_control({.cr0 = next.cr0, .cr3 = next.cr3, .cr4 = next.cr4, .efer = next.efer},
-                             {.flush_global = change.flush_global, .load_pdptes = change.load_pdptes});
+    const bool loaded =
+        mmu_.load_control({.cr0 = next.cr0, .cr3 = next.cr3, .cr4 = next.cr4, .efer = next.efer},
+                          {.flush_global = change.flush_global, .load_pdptes = change.load_pdptes});
+    check_table();
+    return loaded;
 }
 
 void GuestMemory::set_user(bool user) {

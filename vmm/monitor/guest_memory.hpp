@@ -58,6 +58,7 @@ public:
     void invlpg(std::uint32_t linear) {
         forget_reads();
         mmu_.invlpg({linear});
+        if (linear / 4096 == table_linear_) check_table();
     }
     /// The guest runs at CPL 3 (or in virtual-8086 mode) from now on, or not.
     void set_user(bool user);
@@ -72,6 +73,14 @@ public:
     std::uint32_t copy_code(const CodePage& page, std::uint32_t offset, std::span<std::uint8_t> to) const;
     /// From now on writes to the page are seen.
     void trace_code(std::uint32_t page);
+    /// Sees to it that take_table_change() tells of writes to a page of descriptors, and of another page coming to lie
+    /// there. One page at a time. False: it is no RAM.
+    [[nodiscard]] bool watch_table(std::uint32_t linear_page);
+    [[nodiscard]] bool take_table_change() {
+        const bool changed = table_changed_;
+        table_changed_ = false;
+        return changed;
+    }
 
     [[nodiscard]] const MemoryCounters& counters() const { return counters_; }
     [[nodiscard]] const mmu::ShadowCounters& shadow_counters() const { return mmu_.counters(); }
@@ -93,6 +102,8 @@ private:
     void write_physical(mmu::GuestPhysical at, std::span<const std::byte> from);
     void write_ram(mmu::GuestPhysical at, std::span<const std::byte> from);
     void release(std::uint32_t page);
+    void check_table();
+    [[nodiscard]] std::uint32_t ram_page_at(std::uint32_t linear_page);
 
     /// Translations for reads that the monitor has made for the guest, as a TLB keeps them: descriptors and stacks are
     /// read again and again.
@@ -101,6 +112,7 @@ private:
         const std::uint8_t* bytes;
     };
     static constexpr std::uint32_t kKnownReads = 32;
+    static constexpr std::uint32_t kNoPage = 0xFFFFFFFF;
 
     [[nodiscard]] static std::uint32_t read_tag(std::uint32_t linear, AccessPrivilege privilege) {
         return (linear >> 12U) * 2 + (privilege == AccessPrivilege::user ? 1 : 0) + 1;
@@ -120,6 +132,9 @@ private:
     std::uint32_t user_limit_;
     bool user_ = false;
     bool reads_known_ = false;
+    std::uint32_t table_linear_ = kNoPage; ///< where the watched descriptors lie
+    std::uint32_t table_page_ = kNoPage;   ///< the RAM page there
+    bool table_changed_ = false;
     KnownRead known_reads_[kKnownReads]{};
     MemoryCounters counters_{};
 };

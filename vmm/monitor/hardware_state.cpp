@@ -104,7 +104,8 @@ void Monitor::load_hardware() {
         loaded_limit_ = limit;
         ++counters_.segment_loads;
     }
-    c.fs = gs.swap_fs;
+    check_ways();
+    c.fs = static_cast<std::uint16_t>(gs.swap_fs);
     std::memcpy(c.gpr, vcpu_.gpr.data(), sizeof c.gpr);
     c.flags = vcpu_.eflags & (eflags::kHardware | (alignment_checks(vcpu_) ? eflags::kAlignmentCheck : 0U));
     gs.virtual_if = vcpu_.eflags & eflags::kInterrupt;

@@ -36,6 +36,7 @@ struct Stop {
 struct MonitorCounters {
     std::uint64_t exits_link, exits_indirect, exits_callout, exits_fault, exits_step, kicks, roll_forward_steps;
     std::uint64_t segment_loads, traps, emulated, injected_faults, injected_interrupts, halts, hidden_faults;
+    std::uint64_t inlined_segment_loads; ///< registers found loaded at exits; what was loaded twice counts once
     std::uint64_t adapted; ///< instructions translated anew for what their accesses did
     std::uint64_t traps_by_vector[32];
     std::uint64_t injected_by_vector[32];
@@ -86,6 +87,7 @@ private:
     [[nodiscard]] Next hardware_trap();
     [[nodiscard]] bool below_floor();
     [[nodiscard]] bool hidden_fault();
+    void run_world();
     [[nodiscard]] bool run_to_exit(bool single);
     [[nodiscard]] bool roll_forward();
     [[nodiscard]] bool between_instructions();
@@ -110,6 +112,12 @@ private:
     [[nodiscard]] ShadowDescriptor wrapped_shadow_of(const SegmentCache& segment) const;
     [[nodiscard]] translator::CodeContext code_context() const;
     [[nodiscard]] bool user_mode() const { return vcpu_.cpl == 3 || vcpu_.virtual_8086(); }
+
+    // selector_ways.cpp
+    void forget_ways();
+    void check_ways();
+    void remember_way(Segment segment);
+    void take_ways();
 
     // NativeRunner
     [[nodiscard]] std::span<std::byte> scratch() override;
@@ -156,6 +164,10 @@ private:
     static constexpr std::uint32_t kShadowRoles = 7; ///< by segment, and what swap_wrap is made of
     KnownShadow known_shadows_[2][kShadowRoles]{};
     SegmentCache loaded_[kSegmentCount];
+    SegmentCache way_segments_[translator::kSelectorWays][kSegmentCount]; ///< what GsArea::ways load
+    std::uint32_t next_way_[kSegmentCount]{};
+    TableRegister ways_gdtr_;
+    std::uint64_t ways_epoch_ = 0; ///< of the world's selectors; 0: there are no ways yet
     std::uint32_t loaded_limit_ = 0; ///< first address that those segments must not reach; 0: none are loaded
     bool fs_holds_gs_ = false;
     bool interrupt_line_ = false;

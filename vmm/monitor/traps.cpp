@@ -50,13 +50,18 @@ bool Monitor::between_instructions() {
     return entry != nullptr && (entry->flags & SideEntry::boundary) != 0 && ccf == fragment.ccf + entry->ccf_offset;
 }
 
+void Monitor::run_world() {
+    world_.run();
+    take_ways();
+}
+
 bool Monitor::run_to_exit(bool single) {
     GuestContext& c = world_.context();
     const translator::GsArea& gs = *world_.zone().gs;
-    world_.run();
+    run_world();
     for (;;) {
         if (c.exit == RunExit::trap && c.trap_vector == vector::kPageFault && hidden_fault()) {
-            world_.run();
+            run_world();
             continue;
         }
         if (c.exit != RunExit::kick) break;
@@ -69,7 +74,7 @@ bool Monitor::run_to_exit(bool single) {
         if (!take || single) {
             // Nothing to take, or the fragment leaves by itself after its one instruction, whose trap comes first:
             // on where it was, boundary or not.
-            world_.run();
+            run_world();
             continue;
         }
         return roll_forward();
@@ -89,7 +94,7 @@ bool Monitor::roll_forward() {
         do {
             kicked |= __atomic_exchange_n(&c.kicked, 0U, __ATOMIC_SEQ_CST);
             c.single_step = 1;
-            world_.run();
+            run_world();
         } while (c.exit == RunExit::kick);
         stepped = c.exit == RunExit::trap && c.trap_vector == vector::kDebug && steps < kMaxRollForward;
     }

@@ -65,6 +65,9 @@ const Case kCases[] = {
     {"inlined_popf", "POPFD inlined: virtual IF, status flags, DF.", {0x9D, 0xEB, 0xFE}},
     {"inlined_selectors", "Selector reads show the guest's selectors.",
      {0x8C, 0xD8, 0x8C, 0xCA, 0x1E, 0x06, 0x0F, 0xA0, 0xEB, 0xFE}},
+    {"inlined_loads", "Segment loads by the selectors that were loaded before; others are callouts.",
+     {0x8E, 0xD9, 0x8E, 0xC0, 0x0F, 0xA1, 0x0F, 0xA9, 0xEB, 0xFE}},
+    {"inlined_loads_fs_holds_gs", "The same where FS holds the guest's GS.", {0x0F, 0xA1, 0x8E, 0xE8, 0xEB, 0xFE}, fs_holds_gs},
     {"inlined_in_user_mode", "At CPL 3 the flags are IOPL's business: callouts. Selector reads stay inline.",
      {0x8C, 0xD8, 0x9C}, user},
     {"callout", "The monitor executes what it must.", {0x43, 0x0F, 0x22, 0xD8}},
@@ -130,6 +133,7 @@ std::string switched_off(const Options& o) {
                                                      {o.inline_cli_sti, " inline-cli-sti"},
                                                      {o.inline_pushf_popf, " inline-pushf-popf"},
                                                      {o.inline_selector_reads, " inline-selector-reads"},
+                                                     {o.inline_selector_loads, " inline-selector-loads"},
                                                      {o.adaptive, " adaptive"}};
     std::string text;
     for (const auto& [on, name] : switches)

@@ -219,9 +219,33 @@ void Verifier::check_opcode(std::size_t index) {
     }
 }
 
-/// MOV fs, gs:[slot] around exactly one instruction that uses FS.
+/// What an inlined MOV or POP to a segment register loads: one of that register's ways, which the monitor hears of first.
+bool Verifier::is_way(std::size_t index) const {
+    const Line& l = line(index);
+    if (l.bytes[0] != kGs || l.raw.mod() != 0 || l.dword(3) < offsetof(GsArea, ways)) return false;
+    const std::size_t at = l.dword(3) - offsetof(GsArea, ways);
+    const std::size_t number = at / sizeof(SelectorWay);
+    const std::size_t segment = number % kSegmentRegisters;
+    constexpr std::size_t kFsNumber = 4;
+    const CodeContext& context = cache_.context(fragment_.context);
+    const bool held = segment == kFsNumber + (context.fs_holds_gs ? 1 : 0);
+    if (at % sizeof(SelectorWay) != offsetof(SelectorWay, shadow) || number >= kSelectorWays * kSegmentRegisters ||
+        l.raw.reg() != (held ? kFsNumber : segment) || context.cpl != 0)
+        return false;
+    const auto told = [&](const Line& o) {
+        return o.gs(0xC7, 0x05, offsetof(GsArea, loaded_way) + segment * 4) &&
+               o.dword(7) == number / kSegmentRegisters + 1;
+    };
+    constexpr std::size_t kTellingLines = 7;
+    for (std::size_t back = 1; back <= kTellingLines && back <= index; ++back)
+        if (told(line(index - back))) return true;
+    return false;
+}
+
+/// A way, or MOV fs, gs:[slot] around exactly one instruction that uses FS.
 void Verifier::check_segment_load(std::size_t index) {
     const Line& l = line(index);
+    if (is_way(index)) return;
     constexpr std::size_t kHome = offsetof(GsArea, swap_fs);
     const auto loads = [&](std::size_t i, std::size_t slot) { return line(i).gs(0x8E, 0x25, slot); };
     const auto away = [&](std::size_t i) {
@@ -444,7 +468,9 @@ void Verifier::check_undo() {
         else if (l.gs(0x8B, 0x05, kSpillEax)) eax_dirty = false;
         else if (l.raw.map == 0 && l.raw.opcode == 0x8B && l.raw.reg() == 1) ecx_dirty = true;
         else if (l.raw.map == 0 && l.raw.opcode == 0x8B && l.raw.reg() == 0) eax_dirty = true;
-        else if (l.is({0x8D, 0x0C, 0x8D}) || l.is({0x0F, 0xB7, 0xC9}) || l.is({0x8D, 0x89})) ecx_dirty = true;
+        else if (l.is({0x8D, 0x0C, 0x8D}) || l.is({0x0F, 0xB7, 0xC9}) || l.is({0x8D, 0x89}) || l.is({0x8D, 0x4C, 0x01, 0x01})) ecx_dirty = true;
+        else if (l.is({0x0F, 0xB7}) && l.raw.reg() == 0 && l.raw.mod() == 3) eax_dirty = true;
+        else if (eax_dirty && l.is({0xF7, 0xD0})) continue;
         else if (l.is({kGs, 0x89}) || (l.is({kGs, 0xC7}) && !l.gs(0xC7, 0x05, kVirtualIf)) || l.is({kGs, 0x8E}) ||
                  l.is({kGs, 0xFF, 0xA1}) || l.is({0xE3}) || l.is({0xE9}) || l.is({0x90}) || l.is({0x0F, 0x1F, 0x84})) continue;
         else visible = true;

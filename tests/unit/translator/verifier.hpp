@@ -51,6 +51,7 @@ private:
     void check_side_table();
     void check_opcode(std::size_t index);
     void check_segment(std::size_t index);
+    [[nodiscard]] bool is_way(std::size_t index) const;
     void check_segment_load(std::size_t index);
     void check_branch(std::size_t index);
     void check_precision(std::size_t index);

@@ -31,9 +31,10 @@ Options options_of(std::uint32_t bits) {
     o.inline_pushf_popf = (bits & 32U) != 0;
     o.inline_selector_reads = (bits & 64U) != 0;
     o.site_cache = o.place_entries = (bits & 128U) != 0;
+    o.inline_selector_loads = (bits & 256U) != 0;
     return o;
 }
-constexpr std::uint32_t kOptionSets = 256;
+constexpr std::uint32_t kOptionSets = 512;
 
 /// The link of the site that ends a fragment, if one does. Link numbers past the fragment's own are old ones.
 LinkId site_of(TranslationCache& cache, FragmentId id) {
