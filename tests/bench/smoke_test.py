@@ -167,6 +167,52 @@ class LinuxProgram(unittest.TestCase):
         self.assertEqual((done.returncode, len(done.stderr.splitlines())), (2, 1))
 
 
+class UpdateReadme(unittest.TestCase):
+    """scripts/update-readme: figures go where they belong, and nowhere else."""
+
+    @staticmethod
+    def update(folder, readme, linux_change=lambda document: None):
+        """Runs the script on made-up figures: RingOne takes 2 and 3, TCG 8 and 12 times as long."""
+        folder = pathlib.Path(folder)
+        groups = ("identical", "sort", "calls", "indirect", "branches", "memory")
+        computed = {"peers": {peer: {"items": {group: {"group": group, "ratio": {"value": value}} for group in groups}}
+                              for peer, value in (("ringone", 2.0), ("tcg", 8.0))}}
+        names = ("getppid_vdso", "read_zero", "stat", "signal_deliver", "pipe_round_trip", "page_fault", "fork_exec",
+                 "fork_shell")
+        linux = {"machine": {"cpu": "C", "kernel": "K", "ringone": "R", "qemu": "Q (x)"},
+                 "boot_seconds": {"ringone": [3.0], "tcg": [6.0]},
+                 "peers": {peer: [{name: {"group": "g", "units": 1, "checksum": 0, "samples": [cycles]} for name in names}]
+                           for peer, cycles in (("native", 100), ("ringone", 300), ("tcg", 1200))}}
+        linux_change(linux)
+        for name, document in (("c", computed), ("l", linux)):
+            (folder / name).write_text(json.dumps(document), encoding="ascii")
+        (folder / "README.md").write_text(readme, encoding="ascii")
+        done = subprocess.run([sys.executable, SOURCE / "scripts" / "update-readme", folder / "c", folder / "l",
+                               folder / "README.md"], capture_output=True, text=True, check=False)
+        return done.returncode, (folder / "README.md").read_text(encoding="ascii")
+
+    def test_figures(self):
+        """The old figures go; text around them stays; a second run changes nothing."""
+        with tempfile.TemporaryDirectory() as folder:
+            readme = "before\n<!-- figures: scripts/update-readme -->\nold\n<!-- end of figures -->\nbehind\n"
+            status, text = self.update(folder, readme)
+            self.assertEqual(status, 0)
+            self.assertTrue(text.startswith("before\n") and text.endswith("behind\n"))
+            self.assertNotIn("old", text)
+            self.assertIn("| quicksort (2) | 2.00 | 8.00 |", text)
+            self.assertIn("| page fault | 3.00 | 12 | 0.25 |", text)
+            self.assertIn("| boot to the shell | 3.0 s | 6.0 s | 0.50 |", text)
+            self.assertEqual(self.update(folder, text), (0, text))
+
+    def test_wrong(self):
+        """No place, or figures that lack an item: nothing is written."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(self.update(folder, "no place\n"), (1, "no place\n"))
+            readme = "<!-- figures: scripts/update-readme -->\n<!-- end of figures -->\n"
+            self.assertEqual(self.update(folder, readme, lambda document: document["peers"]["tcg"][0].pop("stat")),
+                             (2, readme))
+
+
 class Judgement(unittest.TestCase):
     """The figures that bench/run draws from runs."""
 
