@@ -85,7 +85,8 @@ def main(options):
         chosen = [peers.ringone(options.build, without) for without in variants.values()]
         wanted = words + ([f"items={options.items}"] if options.items else [])
         computed = interleaved.measure(chosen, words, interleaved.item_names(chosen[0], wanted), rounds)
-        single = nano_bench.measure([peers.ringone(options.build, w, peers.NANO) for w in variants.values()], rounds)
+        single = nano_bench.measure([peers.ringone(options.build, w, peers.NANO) for w in variants.values()], rounds,
+                                    ["quick"])
         seconds = boot(options.build, variants, rounds)
     except peers.PeerError as error:
         print(f"bench/run: {error}", file=sys.stderr)

@@ -16,13 +16,13 @@ MAKERS = {"ringone": lambda build: peers.ringone(build, image=peers.NANO),
 QUICK_ROUNDS, FULL_ROUNDS = 3, 9
 
 
-def measure(chosen, rounds):
+def measure(chosen, rounds, words=()):
     """The whole image in every peer, once a round, each round beginning with another one."""
     results = {peer.name: [] for peer in chosen}
     for number in range(rounds):
         shift = number % len(chosen)
         for peer in chosen[shift:] + chosen[:shift]:
-            results[peer.name].append(peer.run([]))
+            results[peer.name].append(peer.run(words))
     return results
 
 
@@ -70,7 +70,7 @@ def main(options):
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else FULL_ROUNDS)
     where = machine.describe()
     try:
-        results = measure(choose(options, DEFAULT_PEERS), rounds)
+        results = measure(choose(options, DEFAULT_PEERS), rounds, ["quick"] if options.quick else [])
     except peers.PeerError as error:
         print(f"bench/run: {error}", file=sys.stderr)
         return 2
