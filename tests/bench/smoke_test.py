@@ -176,10 +176,10 @@ class UpdateReadme(unittest.TestCase):
         folder = pathlib.Path(folder)
         groups = ("identical", "sort", "calls", "indirect", "branches", "memory")
         computed = {"peers": {peer: {"items": {group: {"group": group, "ratio": {"value": value}} for group in groups}}
-                              for peer, value in (("ringone", 2.0), ("tcg", 8.0))}}
+                              for peer, value in (("ringone", 2.0), ("tcg", 8.0))} | {"native": {"noise": [0.03, 0.1]}}}
         names = ("getppid_vdso", "read_zero", "stat", "signal_deliver", "pipe_round_trip", "page_fault", "fork_exec",
                  "fork_shell")
-        linux = {"machine": {"cpu": "C", "kernel": "K", "ringone": "R", "qemu": "Q (x)"},
+        linux = {"machine": {"cpu": "C", "kernel": "K", "ringone": "R", "qemu": "Q (x)", "load": "1"},
                  "boot_seconds": {"ringone": [3.0], "tcg": [6.0]},
                  "peers": {peer: [{name: {"group": "g", "units": 1, "checksum": 0, "samples": [cycles]} for name in names}]
                            for peer, cycles in (("native", 100), ("ringone", 300), ("tcg", 1200))}}
@@ -199,6 +199,7 @@ class UpdateReadme(unittest.TestCase):
             self.assertEqual(status, 0)
             self.assertTrue(text.startswith("before\n") and text.endswith("behind\n"))
             self.assertNotIn("old", text)
+            self.assertIn("lay 3% and 0% apart", text)
             self.assertIn("| quicksort (2) | 2.00 | 8.00 |", text)
             self.assertIn("| page fault | 3.00 | 12 | 0.25 |", text)
             self.assertIn("| boot to the shell | 3.0 s | 6.0 s | 0.50 |", text)
