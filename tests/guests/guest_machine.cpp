@@ -34,7 +34,10 @@ vmm::CpuidModel host_cpuid() {
 
 GuestMachine::GuestMachine(const translator::Options& options, const Wrap& wrap) : cpuid_(host_cpuid()) {
     const char* error = nullptr;
-    world_.reset(vmm::ProcessWorld::create({kRamBytes}, &error));
+    const bool plain = !options.chain; // the reference has no optimization elsewhere either
+    vmm::ProcessWorld::Config config{.ram_bytes = kRamBytes};
+    if (plain) config.switches = {.trap_jump = false, .populate = false};
+    world_.reset(vmm::ProcessWorld::create(config, &error));
     if (world_ == nullptr) {
         std::fprintf(stderr, "guest machine: %s\n", error);
         std::abort();
@@ -42,7 +45,8 @@ GuestMachine::GuestMachine(const translator::Options& options, const Wrap& wrap)
     vmm::World& world = wrap ? wrap(*world_) : *world_;
     metadata_.resize(vmm::Monitor::metadata_bytes(world_->ram_pages()));
     monitor_ = std::make_unique<vmm::Monitor>(world, static_cast<vmm::HostServices&>(*this), cpuid_,
-                                              std::span(metadata_), options);
+                                              std::span(metadata_), options,
+                                              plain ? vmm::plain_memory() : vmm::MemorySwitches{});
 }
 
 GuestMachine::~GuestMachine() = default;

@@ -45,13 +45,13 @@ void write_statistics(const RunOptions& options, VirtualMachine& machine) {
 int run(const RunOptions& options) {
     const std::uint32_t zone_limit = checked_zone_limit(parse_size(options.zone, "--zone"));
     const std::uint64_t memory = checked_memory_size(parse_size(options.memory, "-m"), zone_limit);
-    const translator::Options translation = options_without(options.without);
+    const Switches switches = switches_without(options.without);
     const std::vector<std::uint8_t> kernel = read_file(options.kernel, "kernel", memory);
     std::vector<std::uint8_t> initrd;
     if (!options.initrd.empty()) initrd = read_file(options.initrd, "initrd", memory);
 
     Console::block_signals();
-    VirtualMachine machine({memory, zone_limit, options.hypervisor_bit, options.guest_mitigations, translation});
+    VirtualMachine machine({memory, zone_limit, options.hypervisor_bit, options.guest_mitigations, switches});
     BootFiles files{{options.kernel, kernel}, {}, options.append, zone_limit};
     if (!options.initrd.empty()) files.initrd = BootFile{options.initrd, initrd};
     machine.load(files);

@@ -141,7 +141,7 @@ struct TranslateOptions {
 };
 
 int translate(const TranslateOptions& options) {
-    TranslateSettings settings{options_without(options.without),
+    TranslateSettings settings{switches_without(options.without).translation,
                                options.bits == 16 ? CodeSize::bits16 : CodeSize::bits32,
                                0,
                                options.blocks,

@@ -12,21 +12,31 @@ namespace {
 
 struct Switch {
     std::string_view name;
-    bool translator::Options::*option;
+    bool& (*in)(Switches&);
 };
 
+template <bool translator::Options::*option>
+bool& translation(Switches& all) { return all.translation.*option; }
+template <bool vmm::MemorySwitches::*option>
+bool& memory(Switches& all) { return all.memory.*option; }
+template <bool vmm::ProcessSwitches::*option>
+bool& process(Switches& all) { return all.process.*option; }
+
 constexpr Switch kSwitches[] = {
-    {"chain", &translator::Options::chain},
-    {"fall-through", &translator::Options::fall_through},
-    {"indirect-lookup", &translator::Options::indirect_lookup},
-    {"site-cache", &translator::Options::site_cache},
-    {"place-entries", &translator::Options::place_entries},
-    {"return-cache", &translator::Options::return_cache},
-    {"inline-cli-sti", &translator::Options::inline_cli_sti},
-    {"inline-pushf-popf", &translator::Options::inline_pushf_popf},
-    {"inline-selector-reads", &translator::Options::inline_selector_reads},
-    {"inline-selector-loads", &translator::Options::inline_selector_loads},
-    {"adaptive", &translator::Options::adaptive},
+    {"chain", translation<&translator::Options::chain>},
+    {"fall-through", translation<&translator::Options::fall_through>},
+    {"indirect-lookup", translation<&translator::Options::indirect_lookup>},
+    {"site-cache", translation<&translator::Options::site_cache>},
+    {"place-entries", translation<&translator::Options::place_entries>},
+    {"return-cache", translation<&translator::Options::return_cache>},
+    {"inline-cli-sti", translation<&translator::Options::inline_cli_sti>},
+    {"inline-pushf-popf", translation<&translator::Options::inline_pushf_popf>},
+    {"inline-selector-reads", translation<&translator::Options::inline_selector_reads>},
+    {"inline-selector-loads", translation<&translator::Options::inline_selector_loads>},
+    {"adaptive", translation<&translator::Options::adaptive>},
+    {"prefill", memory<&vmm::MemorySwitches::prefill>},
+    {"trap-jump", process<&vmm::ProcessSwitches::trap_jump>},
+    {"populate", process<&vmm::ProcessSwitches::populate>},
 };
 
 } // namespace
@@ -37,18 +47,18 @@ std::string switch_names() {
     return names;
 }
 
-translator::Options options_without(const std::vector<std::string>& names) {
-    translator::Options options;
+Switches switches_without(const std::vector<std::string>& names) {
+    Switches switches;
     for (const std::string& name : names) {
         bool known = false;
         for (const Switch& s : kSwitches) {
             if (name != s.name && name != "all") continue;
-            options.*s.option = false;
+            s.in(switches) = false;
             known = true;
         }
         if (!known) throw UserError(fmt::format("--without {}: there is all, {}", name, switch_names()));
     }
-    return options;
+    return switches;
 }
 
 } // namespace ringone::launcher

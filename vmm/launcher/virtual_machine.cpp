@@ -22,7 +22,9 @@ constexpr unsigned long kTimerSlackNs = 1000; ///< the default of 50 us would ma
 std::unique_ptr<vmm::ProcessWorld> make_world(const MachineOptions& options) {
     const char* error = nullptr;
     std::unique_ptr<vmm::ProcessWorld> world(vmm::ProcessWorld::create(
-        {.ram_bytes = static_cast<std::uint32_t>(options.memory_bytes), .zone_limit = options.zone_limit}, &error));
+        {.ram_bytes = static_cast<std::uint32_t>(options.memory_bytes), .zone_limit = options.zone_limit,
+         .switches = options.switches.process},
+        &error));
     if (world == nullptr) throw UserError(error);
     return world;
 }
@@ -76,7 +78,8 @@ VirtualMachine::VirtualMachine(const MachineOptions& options)
       metadata_(vmm::Monitor::metadata_bytes(world_->ram_pages())) {
     vmm::ProcessWorld::on_fatal_signal(RawTerminal::restore_any);
     prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
-    monitor_ = std::make_unique<vmm::Monitor>(*world_, services_, cpuid_, metadata_.span(), options.translation);
+    monitor_ = std::make_unique<vmm::Monitor>(*world_, services_, cpuid_, metadata_.span(),
+                                              options.switches.translation, options.switches.memory);
     spdlog::info("process world: {} MiB of memory, the monitor zone from {:08x} on, {} KiB of translation cache",
                  options.memory_bytes >> 20U, world_->zone().guest_limit, world_->zone().code.size >> 10U);
 }

@@ -2,9 +2,9 @@
 // Copyright (c) 2026 The RingOne authors
 #pragma once
 
-#include "translator/options.hpp"
 #include "vmm/launcher/kernel_loader.hpp"
 #include "vmm/launcher/pc_services.hpp"
+#include "vmm/launcher/translation_switches.hpp"
 #include "vmm/launcher/zero_pages.hpp"
 #include "vmm/monitor/monitor.hpp"
 #include "vmm/worlds/process/process_world.hpp"
@@ -20,7 +20,7 @@ struct MachineOptions {
     std::uint32_t zone_limit; ///< first guest-linear address of the monitor zone
     bool hypervisor_bit;      ///< CPUID tells the guest that it is in a virtual machine
     bool guest_mitigations;   ///< the guest's CPU is shown as one that needs them: Meltdown, Spectre, MDS ...
-    translator::Options translation;
+    Switches switches;
 };
 
 /// How a run ended: the process's exit status, and what to tell the user (empty: nothing).

@@ -135,10 +135,7 @@ Monitor::Next Monitor::callout() {
         remember_way(to_segment(to.reg.value));
     completed_ = true;
     suppress_trap_ = enters_handler(instruction_->mnemonic());
-    if (prefill_pending_ && is_iret(instruction_->mnemonic())) {
-        prefill_pending_ = false;
-        memory_.prefill(prefill_address_);
-    }
+    if (prefill_.valid && is_iret(instruction_->mnemonic())) prefill_on_return();
     return Next::dispatch;
 }
 

@@ -20,8 +20,8 @@ constexpr std::uint32_t kDr6SingleStep = 1U << 14; // SDM Vol. 3 section 17.2.3
 } // namespace
 
 Monitor::Monitor(World& world, HostServices& services, const CpuidModel& cpuid, std::span<std::byte> metadata,
-                 const translator::Options& options)
-    : world_(world), services_(services), cpuid_(cpuid),
+                 const translator::Options& options, const MemorySwitches& memory)
+    : world_(world), services_(services), cpuid_(cpuid), switches_(memory),
       translator_(world.zone().code, *world.zone().gs, world.zone().exit_gate,
                   metadata.first(translator::Translator::metadata_bytes()), options),
       memory_(world, services, translator_.cache(),

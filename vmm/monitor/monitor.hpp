@@ -8,6 +8,7 @@
 #include "vmm/monitor/emulate/native_runner.hpp"
 #include "vmm/monitor/guest_memory.hpp"
 #include "vmm/monitor/host_services.hpp"
+#include "vmm/monitor/memory_switches.hpp"
 #include "vmm/monitor/system/system.hpp"
 #include "vmm/monitor/vcpu.hpp"
 #include "vmm/monitor/world.hpp"
@@ -55,7 +56,7 @@ public:
     }
 
     Monitor(World& world, HostServices& services, const CpuidModel& cpuid, std::span<std::byte> metadata,
-            const translator::Options& options);
+            const translator::Options& options, const MemorySwitches& memory = {});
     Monitor(const Monitor&) = delete;
     Monitor& operator=(const Monitor&) = delete;
 
@@ -93,6 +94,7 @@ private:
     [[nodiscard]] bool between_instructions();
     [[nodiscard]] bool roll_back(std::uint32_t ccf);
     [[nodiscard]] Next inject(const GuestFault& fault);
+    void prefill_on_return();
     [[nodiscard]] Next deliver_event(const Event& event);
 
     // callouts.cpp
@@ -139,6 +141,7 @@ private:
     World& world_;
     HostServices& services_;
     const CpuidModel& cpuid_;
+    const MemorySwitches switches_;
     VCpu vcpu_;
     translator::Translator translator_;
     GuestMemory memory_;
@@ -181,8 +184,15 @@ private:
     translator::LinkId pending_site_ = translator::kNone; ///< ... and the site that did not know it
     bool pending_return_ = false;                         ///< ... of a return that missed the return cache
     mmu::FaultResult fault_{};      ///< of the last hardware page fault
-    bool prefill_pending_ = false;
-    std::uint32_t prefill_address_ = 0;
+    bool fault_known_ = false;      ///< ... and it is the one that ended the run
+    /// The #PF injected last, while its handler has not returned.
+    struct PendingPrefill {
+        bool valid;
+        std::uint8_t cpl;
+        std::uint32_t eip;
+        std::uint32_t address; ///< CR2
+    };
+    PendingPrefill prefill_{};
     Stop stop_;
     MonitorCounters counters_{};
 };

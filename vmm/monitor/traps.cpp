@@ -60,7 +60,9 @@ bool Monitor::run_to_exit(bool single) {
     const translator::GsArea& gs = *world_.zone().gs;
     run_world();
     for (;;) {
-        if (c.exit == RunExit::trap && c.trap_vector == vector::kPageFault && hidden_fault()) {
+        if (c.exit == RunExit::trap && c.trap_vector == vector::kPageFault) {
+            fault_known_ = !hidden_fault();
+            if (fault_known_) break;
             run_world();
             continue;
         }
@@ -129,7 +131,8 @@ Monitor::Next Monitor::hardware_trap() {
     switch (c.trap_vector) {
     case vector::kPageFault:
         // A single step that led to an interrupt's boundary may end here with the fault not looked at yet.
-        if (hidden_fault()) return Next::dispatch;
+        if (!fault_known_ && hidden_fault()) return Next::dispatch;
+        fault_known_ = false;
         if (fault_.kind == mmu::FaultResult::Kind::guest_fault)
             return inject(GuestFault::page(static_cast<std::uint32_t>(c.trap_address), fault_.error_code));
         counters_.low_accesses += below_floor() ? 1 : 0;
@@ -151,11 +154,17 @@ Monitor::Next Monitor::hardware_trap() {
 Monitor::Next Monitor::inject(const GuestFault& fault) {
     ++counters_.injected_faults;
     ++counters_.injected_by_vector[fault.vector % 32];
-    if (fault.vector == vector::kPageFault) {
-        prefill_pending_ = true;
-        prefill_address_ = fault.cr2;
-    }
+    if (fault.vector == vector::kPageFault && switches_.prefill)
+        prefill_ = {.valid = true, .cpl = vcpu_.cpl, .eip = vcpu_.eip, .address = fault.cr2};
     return deliver_event(Event::from_fault(fault));
+}
+
+/// After an IRET: the page of the fault that it returns from is about to be accessed, unless it goes elsewhere (to a
+/// signal's handler).
+void Monitor::prefill_on_return() {
+    if (vcpu_.cpl != prefill_.cpl) return; // of an interrupt meanwhile
+    prefill_.valid = false;
+    if (vcpu_.eip == prefill_.eip) memory_.prefill(prefill_.address);
 }
 
 Monitor::Next Monitor::deliver_event(const Event& event) {

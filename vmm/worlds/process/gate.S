@@ -96,6 +96,17 @@ ringone_gate_abandon:
     movl $EXIT_KICK, CTX_EXIT(%rdi)
     jmp ringone_gate_leave
 
+# void ringone_gate_from_trap(GuestContext*, const void* fxsave_image): from the signal handler, which has saved the
+# guest's general registers, past the kernel: the image holds what the guest's x87/SSE registers were.
+    .globl ringone_gate_from_trap
+    .type ringone_gate_from_trap, @function
+ringone_gate_from_trap:
+    fxrstor64 (%rsi)
+    push $2                         # the kernel leaves the guest's AC set
+    popfq
+    jmp ringone_gate_leave
+    .size ringone_gate_from_trap, . - ringone_gate_from_trap
+
 # Reached from the trampoline in the zone, with the context in R15 and the guest's registers live.
     .globl ringone_gate_exit
     .type ringone_gate_exit, @function

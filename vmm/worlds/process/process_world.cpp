@@ -26,6 +26,8 @@ constexpr std::uint32_t kPage = 4096;
 constexpr std::uint64_t kFourGiB = 1ULL << 32U;
 constexpr std::uint32_t kCodeEntry = 0; ///< LDT index of the fragments' code segment
 constexpr std::uint32_t kGsEntry = 1;
+/// Mappings up to this size are populated: what is mapped page by page is about to be used; of a long run perhaps little.
+constexpr std::size_t kPopulateBytes = 8 * kPage;
 constexpr std::size_t kSignalStackBytes = 128 * 1024;
 constexpr std::uint16_t kUserCode64 = 0x33;
 constexpr unsigned long kHwcap2FsGsBase = 1U << 1U; // AT_HWCAP2 bit 1, Linux Documentation/x86/x86_64/fsgs.rst
@@ -176,7 +178,8 @@ const char* ProcessWorld::set_up_signals() {
     stack.ss_sp = signal_stack_;
     stack.ss_size = kSignalStackBytes;
     thread_ = static_cast<int>(syscall(SYS_gettid));
-    if (sigaltstack(&stack, nullptr) != 0 || !process::install_handlers(context_)) return "cannot install signal handlers";
+    const auto trap_return = config_.switches.trap_jump ? process::TrapReturn::jump : process::TrapReturn::kernel;
+    if (sigaltstack(&stack, nullptr) != 0 || !process::install_handlers(context_, trap_return)) return "cannot install signal handlers";
     // What FNINIT and reset leave, as the guest's first FPU state.
     fpu_image_[0] = 0x7F;
     fpu_image_[1] = 0x03;
@@ -260,7 +263,8 @@ ProcessWorld::Window ProcessWorld::window(std::uint32_t linear_page, std::uint32
 
 bool ProcessWorld::map(std::uint32_t linear_page, std::uint32_t ram_page, std::uint32_t pages, Protection protection) {
     const Window w = window(linear_page, pages);
-    return w.bytes == 0 || mmap(w.begin, w.bytes, host_protection(protection), MAP_SHARED | MAP_FIXED, ram_fd_,
+    const int populate = config_.switches.populate && w.bytes <= kPopulateBytes ? MAP_POPULATE : 0;
+    return w.bytes == 0 || mmap(w.begin, w.bytes, host_protection(protection), MAP_SHARED | MAP_FIXED | populate, ram_fd_,
                                 static_cast<off_t>(ram_page + w.skipped) * kPage) == w.begin;
 }
 

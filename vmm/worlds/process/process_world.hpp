@@ -17,6 +17,12 @@ enum class LowMemory : std::uint8_t {
     emulated,  ///< nothing below 64 KiB is mapped, even where it could be: what an ordinary user's process does
 };
 
+/// Optimizations.
+struct ProcessSwitches {
+    bool trap_jump = true; ///< the handler of a trap continues in the monitor without a system call (sigreturn)
+    bool populate = true;  ///< small mappings get their page table entries at once, not by a fault each
+};
+
 /// The guest in the low 4 GiB of an ordinary process, at its own linear addresses: fragments at ring 3 in an LDT code segment, data through
 /// truncated LDT segments, traps as signals. One a process (signal handlers find it through a static pointer).
 class ProcessWorld final : public World {
@@ -25,6 +31,7 @@ public:
         std::uint32_t ram_bytes;                        ///< multiple of 4 KiB
         std::uint32_t zone_limit = kDefaultZoneLimit;   ///< first guest-linear address of the zone, multiple of 4 KiB
         LowMemory low_memory = LowMemory::automatic;
+        ProcessSwitches switches{};
     };
 
     /// Makes the world, or says in one line why it cannot be: `*error`.

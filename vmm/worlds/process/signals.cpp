@@ -14,6 +14,7 @@ extern const char ringone_gate_window[];
 extern const char ringone_gate_entered[];
 extern const char ringone_gate_abandon[];
 extern const char ringone_gate_leave[];
+[[noreturn]] void ringone_gate_from_trap(ringone::vmm::GuestContext* context, const void* fxsave_image);
 }
 
 namespace ringone::vmm::process {
@@ -30,6 +31,7 @@ constexpr int kAbort = SIGABRT; ///< never the guest's
 /// The one world of this process. Signal handlers have no other way to find it; set before they are installed.
 GuestContext* guest_context = nullptr;
 void (*last_will)() = nullptr;
+bool traps_return = true; ///< TrapReturn::kernel
 int kick_signal_number = 0; ///< kick_signal(), which asks libc, when the handlers were installed
 
 std::uint64_t address(const char* label) { return reinterpret_cast<std::uint64_t>(label); }
@@ -66,6 +68,8 @@ void handle(int signal, siginfo_t* info, void* opaque) {
             c->trap_vector = static_cast<std::uint32_t>(reg(REG_TRAPNO));
             c->trap_error = static_cast<std::uint32_t>(reg(REG_ERR));
             c->trap_address = static_cast<std::uint64_t>(reg(REG_CR2));
+            // Nothing is blocked, and nothing in the frame is needed any more but the FPU state.
+            if (!traps_return) ringone_gate_from_trap(c, static_cast<ucontext_t*>(opaque)->uc_mcontext.fpregs);
         }
         reg(REG_RIP) = static_cast<greg_t>(address(ringone_gate_leave));
         reg(REG_RDI) = static_cast<greg_t>(reinterpret_cast<std::uint64_t>(c));
@@ -98,8 +102,9 @@ void on_fatal_signal(void (*function)()) { last_will = function; }
 
 int kick_signal() { return SIGRTMIN + 3; }
 
-bool install_handlers(GuestContext* context) {
+bool install_handlers(GuestContext* context, TrapReturn trap_return) {
     guest_context = context;
+    traps_return = trap_return == TrapReturn::kernel;
     kick_signal_number = kick_signal();
     struct sigaction action;
     std::memset(&action, 0, sizeof action);
@@ -107,9 +112,16 @@ bool install_handlers(GuestContext* context) {
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
     // All signals wait while a handler runs: it may run with the guest's FS base.
     sigfillset(&action.sa_mask);
+    if (sigaction(kAbort, &action, nullptr) != 0 || sigaction(kick_signal(), &action, nullptr) != 0) return false;
+    if (!traps_return) {
+        // It leaves for good, so that nothing would unblock what is blocked. A kick may come on top of it and returns;
+        // other signals' handlers, if there are any, have to expect the guest's FS base on this thread in any case.
+        sigemptyset(&action.sa_mask);
+        action.sa_flags |= SA_NODEFER;
+    }
     for (const int signal : kTrapSignals)
         if (sigaction(signal, &action, nullptr) != 0) return false;
-    return sigaction(kAbort, &action, nullptr) == 0 && sigaction(kick_signal(), &action, nullptr) == 0;
+    return true;
 }
 
 void remove_handlers() {

@@ -14,9 +14,15 @@ namespace ringone::vmm::process {
 /// that somebody sent.
 void on_fatal_signal(void (*function)());
 
+/// How the handler of a trap gets back to the monitor.
+enum class TrapReturn : std::uint8_t {
+    kernel, ///< by sigreturn
+    jump,   ///< on its own: it saves a system call
+};
+
 /// Routes the hardware's traps (as signals) and kicks of the calling thread to the gates. `linear_end`: addresses
 /// below are zone code. Returns false with errno set on failure.
-[[nodiscard]] bool install_handlers(GuestContext* context);
+[[nodiscard]] bool install_handlers(GuestContext* context, TrapReturn trap_return);
 void remove_handlers();
 
 } // namespace ringone::vmm::process
