@@ -117,7 +117,11 @@ Monitor::Next Monitor::callout() {
             translate_anew();
         return emulate_decoded(false);
     }
+    return execute_decoded();
+}
 
+/// A system instruction: called out, or inlined (PUSHF, POPF, PUSH sreg) with a stack that the hardware did not reach.
+Monitor::Next Monitor::execute_decoded() {
     const Outcome outcome = execute_system(vcpu_, memory_, *this, *this, *instruction_);
     switch (outcome.kind) {
     case Outcome::Kind::fault: return inject(outcome.fault);
@@ -142,6 +146,7 @@ Monitor::Next Monitor::callout() {
 Monitor::Next Monitor::emulate_at_eip(bool hardware_said_gp) {
     if (const MaybeFault fault = decode_at_eip()) return inject(*fault);
     ++counters_.emulated_by_mnemonic[instruction_->mnemonic()];
+    if (is_system(translator::classify(*instruction_).action)) return execute_decoded();
     if (translator_.options().adaptive && is_copy(translator::classify(*instruction_).action) &&
         translator_.site_hints().trapped(vcpu_.segment(Segment::cs).base + vcpu_.eip, *instruction_, address_wraps()))
         translate_anew();
@@ -177,6 +182,7 @@ std::span<std::byte> Monitor::scratch() {
 std::uint32_t Monitor::scratch_offset() { return offsetof(translator::GsArea, scratch); }
 
 std::uint32_t Monitor::guest_eip_of(std::uint32_t hardware_address) {
+    if (hardware_address < world_.zone().guest_limit) return hardware_address; // the guest has loaded it (FXRSTOR)
     const translator::TranslationCache& cache = translator_.cache();
     const translator::FragmentId id = cache.find_by_address(hardware_address);
     if (id == translator::kNone) return 0;

@@ -99,6 +99,7 @@ private:
 
     // callouts.cpp
     [[nodiscard]] Next callout();
+    [[nodiscard]] Next execute_decoded();
     [[nodiscard]] Next emulate_at_eip(bool hardware_said_gp);
     [[nodiscard]] Next emulate_decoded(bool hardware_said_gp);
     [[nodiscard]] MaybeFault decode_at_eip();
