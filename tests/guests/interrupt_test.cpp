@@ -27,9 +27,16 @@ public:
     void run() override {
         vmm::GuestContext& c = world_.context();
         if (c.single_step != 0) return world_.run(); // the monitor rolls forward
+        // A kick in the handler of the last one makes the next come right behind its IRET: not always, or the guest
+        // gets nowhere.
+        const translator::GsArea& gs = *world_.zone().gs;
+        if (gs.virtual_if == 0 && c.ccf != kicked_at_ && steps_(random_) > 4) return world_.run();
+        unsigned closed = 0;
         // Not always the same: what is rolled back to its boundary has to be passed some time.
         // Where an interrupt waits it knows, and nobody tells it again.
         for (unsigned left = steps_(random_); left > 0 || machine_->interrupt_raised(); left -= left > 0 ? 1 : 0) {
+            // With IF 0 for long, nothing but the next callout matters, and a step is slow.
+            if (machine_->interrupt_raised() && gs.virtual_if == 0 && ++closed > kStepsClosed) return world_.run();
             // What an inlined PUSHF pushes is to show no TF of ours. (The guest's memory is identity mapped.)
             const bool pushes_flags = code_at(c.ccf) == kPushf;
             c.single_step = 1;
@@ -37,11 +44,13 @@ public:
             if (pushes_flags && c.exit == vmm::RunExit::trap && c.trap_vector == vmm::vector::kDebug)
                 world_.ram()[c.gpr[vmm::kEsp] + 1] &= 0xFEU;
             if (c.exit != vmm::RunExit::trap || c.trap_vector != vmm::vector::kDebug) return;
-            if (!machine_->interrupt_raised() || world_.zone().gs->virtual_if == 0) waited_ = 0;
+            if (!machine_->interrupt_raised() || gs.virtual_if == 0) waited_ = 0;
             longest_wait_ = std::max(longest_wait_, ++waited_);
         }
         ++kicks_;
         machine_->raise_interrupt();
+        kicked_at_ = c.ccf;
+        c.kicked = 1;
         c.exit = vmm::RunExit::kick;
     }
 
@@ -63,6 +72,7 @@ public:
 
 private:
     static constexpr std::uint8_t kPushf = 0x9C;
+    static constexpr unsigned kStepsClosed = 64;
 
     [[nodiscard]] std::uint8_t code_at(std::uint32_t ccf) const {
         return world_.zone_memory()[ccf - world_.zone().guest_limit];
@@ -74,6 +84,7 @@ private:
     std::uniform_int_distribution<unsigned> steps_{1, 64};
     std::uint64_t kicks_ = 0;
     unsigned waited_ = 0, longest_wait_ = 0;
+    std::uint32_t kicked_at_ = 0; ///< where the last kick was: if the world runs on from there, it was not taken
 };
 
 constexpr std::uint64_t kWantedInterrupts = 1000; // as in the guest
