@@ -28,7 +28,7 @@ std::string name_of(const testing::TestParamInfo<Protection::ParamType>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Guests, Protection,
-                         testing::Combine(testing::Values("escape", "gates", "segments", "self_modifying", "stacks", "tasks", "user_pages", "zone_access"),
+                         testing::Combine(testing::Values("escape", "gates", "segments", "self_modifying", "stacks", "tasks", "user_pages", "vm86", "zone_access"),
                                           testing::ValuesIn(kAllOptions)),
                          name_of);
 
