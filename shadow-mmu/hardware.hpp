@@ -21,10 +21,11 @@ inline constexpr HardwareSpace kEverySpace{0xFFFFFFFF};
 /// What enforces the shadow mappings: host mmap windows, or page tables.
 ///
 /// * map(): maps contiguous RAM pages over whatever is there. False when the host has no room; the run is then
-///   unmapped or as before, and the call is made again after evictions.
-/// * unmap(): the run may contain pages that are not mapped.
+///   unmapped or as before, and the call is made again after everything has been unmapped.
+/// * unmap(): the run may contain pages that are not mapped. False when the host has no room for what remains; each
+///   page of the run is then unmapped or as before. From page 0 up to the limit of linear pages it never fails.
 /// * protect(): never of kEverySpace. Pages that are not mapped stay so; with one linear space there are none in the
-///   run.
+///   run. False when the host has no room; each page then has the old protection or the new one.
 /// * activate(): the space the guest runs in from now on. Not called where there is only one.
 ///
 /// kLinearSpaces: 1 where all guest address spaces share one linear space (process world); more where each cached
@@ -36,8 +37,8 @@ concept Hardware = requires(T hardware, HardwareSpace space, LinearRun run, RamP
     { T::kEnforcesUser } -> std::convertible_to<bool>;
     { T::kEnforcesExecute } -> std::convertible_to<bool>;
     { hardware.map(space, run, ram, protection) } -> std::same_as<bool>;
-    hardware.unmap(space, run);
-    hardware.protect(space, run, protection);
+    { hardware.unmap(space, run) } -> std::same_as<bool>;
+    { hardware.protect(space, run, protection) } -> std::same_as<bool>;
     hardware.activate(space);
 };
 

@@ -29,7 +29,8 @@ struct ShadowCounters {
     std::uint64_t hidden_faults, injected_faults, mmio_faults, write_traps, emulated_faults;
     std::uint64_t fills, prefills, runs_mapped, pages_mapped, upgrades, pages_found_mapped;
     std::uint64_t runs_unmapped, runs_protected;
-    std::uint64_t runs_evicted, regions_evicted, spaces_evicted, map_failures;
+    std::uint64_t runs_evicted, regions_evicted, spaces_evicted;
+    std::uint64_t map_failures; ///< updates that the hardware had no room for
     std::uint64_t invlpgs, cr3_loads, switches, full_drops;
     std::uint64_t regions_kept, regions_dropped, pages_kept, pages_dropped; ///< by revalidation
     std::uint64_t pages_moved, eager_maps;                                  ///< at switches in a single linear space

@@ -121,8 +121,10 @@ bool ShadowMmu<Memory, Backend>::protect_page(RamPage ram, Trace reason) {
         } else if (!kSingleSpace && region.space == kGlobalSpace) {
             store_.clear_live(region, slot); // other spaces may have a page of their own there
             unmap(kGlobalSpace, run);
+        } else if (!hardware_.protect(hardware_space(region.space), run, allowed(entry))) {
+            ++counters_.map_failures;
+            unmap_everything();
         } else {
-            hardware_.protect(hardware_space(region.space), run, allowed(entry));
             store_.set_live(region, slot, false);
             owe(region.space, run);
             run_bound_ += kRunsOfOneUpdate;
@@ -157,7 +159,11 @@ void ShadowMmu<Memory, Backend>::unmap(SpaceId space, LinearRun run) {
         unmap_everything();
         return;
     }
-    hardware_.unmap(hardware_space(space), run);
+    if (!hardware_.unmap(hardware_space(space), run)) {
+        ++counters_.map_failures;
+        unmap_everything();
+        return;
+    }
     owe(space, run);
     run_bound_ += kRunsOfOneUpdate;
     ++counters_.runs_unmapped;

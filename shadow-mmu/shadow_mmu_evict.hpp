@@ -155,10 +155,14 @@ void ShadowMmu<Memory, Backend>::evict_oldest_run() {
         }
     }
     const LinearRun run{first, last.number - first.number + 1};
-    hardware_.unmap(hardware_space(current_), run);
+    ++counters_.runs_evicted;
+    if (!hardware_.unmap(hardware_space(current_), run)) {
+        ++counters_.map_failures;
+        unmap_everything();
+        return;
+    }
     owe(current_, run);
     --run_bound_; // a whole run went
-    ++counters_.runs_evicted;
 }
 
 template <PhysicalMemory Memory, Hardware Backend>
@@ -169,7 +173,7 @@ void ShadowMmu<Memory, Backend>::unmap_everything() {
             region.live.for_each([&](std::uint32_t slot) { store_.clear_live(region, slot); });
         });
     }
-    hardware_.unmap(kSingleSpace ? HardwareSpace{0} : kEverySpace, {{0}, config_.linear_limit});
+    (void)hardware_.unmap(kSingleSpace ? HardwareSpace{0} : kEverySpace, {{0}, config_.linear_limit}); // never fails
     ++counters_.runs_unmapped;
     owed_ = {.everything = true, .run = {}};
     run_bound_ = 0;

@@ -301,7 +301,9 @@ bool ShadowMmu<Memory, Backend>::emit(SpaceId space, LinearPage first, LinearPag
     }
     emit_optional(space, first, low);
     emit_optional(space, {high}, last.number + 1);
-    return true;
+    if (live_page(page)) return true;
+    const std::optional<MapRun> again = needed(space, page); // the hardware refused another page's new protection
+    return again && map_run(space, *again, true);
 }
 
 /// Maps the runs of [first, end) until the hardware, or the budget, has no room.
@@ -330,10 +332,13 @@ bool ShadowMmu<Memory, Backend>::map_run(SpaceId space, MapRun run, bool must) {
         run.live = false;
     }
     const HardwareSpace where = hardware_space(current_);
-    if (run.live) {
-        hardware_.protect(where, run.linear, run.protection);
+    if (run.live && hardware_.protect(where, run.linear, run.protection)) {
         ++counters_.upgrades;
     } else {
+        if (run.live) { // some of its pages may have the new protection
+            ++counters_.map_failures;
+            unmap_everything();
+        }
         if (!hardware_.map(where, run.linear, run.ram, run.protection)) {
             ++counters_.map_failures;
             if (!must) return false;

@@ -61,10 +61,11 @@ public:
     bool map(std::uint32_t linear, std::uint32_t ram, std::uint32_t pages, vmm::Protection protection) override {
         return world_.map(linear, ram, pages, protection);
     }
-    void unmap(std::uint32_t linear, std::uint32_t pages) override { world_.unmap(linear, pages); }
-    void protect(std::uint32_t linear, std::uint32_t pages, vmm::Protection protection) override {
-        world_.protect(linear, pages, protection);
+    bool unmap(std::uint32_t linear, std::uint32_t pages) override { return world_.unmap(linear, pages); }
+    bool protect(std::uint32_t linear, std::uint32_t pages, vmm::Protection protection) override {
+        return world_.protect(linear, pages, protection);
     }
+    std::uint32_t max_runs() const override { return world_.max_runs(); }
     std::uint8_t* ram() override { return world_.ram(); }
     std::uint32_t ram_pages() const override { return world_.ram_pages(); }
     void begin_host_call() override { world_.begin_host_call(); }

@@ -11,17 +11,18 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <poll.h>
-#include <stdexcept>
 #include <span>
 #include <string_view>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace ringone::launcher {
 namespace {
 
-constexpr int kEndingSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+// All that would end the process by default, unless it is the hardware that sends them.
+constexpr int kEndingSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGXCPU};
 constexpr int kJobSignals[] = {SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN};
 constexpr std::size_t kMostAtOnce = 4096; // POSIX: poll() promises a pipe so much room (PIPE_BUF)
 constexpr std::uint32_t kUnflushedLimit = 512;
@@ -48,7 +49,8 @@ sigset_t handled_signals() {
 void Console::block_signals() {
     const sigset_t set = handled_signals();
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGPIPE, SIG_IGN); // an error of write() instead
+    std::signal(SIGXFSZ, SIG_IGN); // the same, and of ftruncate()
 }
 
 Console::Console(std::function<void()> wake)
@@ -57,8 +59,13 @@ Console::Console(std::function<void()> wake)
       control_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     const sigset_t set = handled_signals();
     signals_ = FileDescriptor(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (signals_.get() < 0 || control_.get() < 0) throw std::runtime_error("cannot watch for signals");
-    thread_ = std::thread([this] { run(); });
+    if (signals_.get() < 0 || control_.get() < 0) 
+        throw std::system_error(errno, std::generic_category(), "cannot watch for signals");
+    try {
+        thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error& error) {
+        throw std::system_error(error.code(), "cannot start a thread");
+    }
 }
 
 Console::~Console() { (void)finish(); }

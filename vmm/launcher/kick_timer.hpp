@@ -2,10 +2,11 @@
 // Copyright (c) 2026 The RingOne authors
 #pragma once
 
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <ctime>
-#include <stdexcept>
+#include <system_error>
 #include <unistd.h>
 
 namespace ringone::launcher {
@@ -18,7 +19,8 @@ public:
         event.sigev_notify = SIGEV_THREAD_ID;
         event.sigev_signo = signal;
         event._sigev_un._tid = gettid();
-        if (timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) throw std::runtime_error("cannot make a timer");
+        if (timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) 
+            throw std::system_error(errno, std::generic_category(), "cannot make a timer");
     }
     ~KickTimer() { timer_delete(timer_); }
     KickTimer(const KickTimer&) = delete;

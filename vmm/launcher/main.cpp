@@ -60,7 +60,9 @@ int run_command(int argc, char** argv) {
 int main(int argc, char** argv) {
     open_closed_standard_streams();
     try {
-        return run_command(argc, argv);
+        const int status = run_command(argc, argv);
+        flush_standard_output();
+        return status;
     } catch (const UserError& error) {
         tell(error.what());
     } catch (const std::bad_alloc&) {

@@ -51,13 +51,15 @@ int run(const RunOptions& options) {
     if (!options.initrd.empty()) initrd = read_file(options.initrd, "initrd", memory);
 
     Console::block_signals();
-    VirtualMachine machine({memory, zone_limit, options.hypervisor_bit, options.guest_mitigations, switches});
+    // Not on the stack: it is larger than what `ulimit -s` may leave.
+    const auto machine = std::make_unique<VirtualMachine>(
+        MachineOptions{memory, zone_limit, options.hypervisor_bit, options.guest_mitigations, switches});
     BootFiles files{{options.kernel, kernel}, {}, options.append, zone_limit};
     if (!options.initrd.empty()) files.initrd = BootFile{options.initrd, initrd};
-    machine.load(files);
-    const Outcome outcome = machine.run();
+    machine->load(files);
+    const Outcome outcome = machine->run();
     if (!outcome.message.empty()) tell(outcome.message);
-    write_statistics(options, machine);
+    write_statistics(options, *machine);
     return outcome.status;
 }
 

@@ -2,10 +2,15 @@
 // Copyright (c) 2026 The RingOne authors
 #include "vmm/launcher/standard_streams.hpp"
 
+#include "vmm/launcher/exit_status.hpp"
+
 #include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <string_view>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace ringone::launcher {
@@ -35,6 +40,19 @@ void tell(const std::string& line) noexcept try {
     }
 } catch (const std::bad_alloc&) {
     // Nobody to tell.
+}
+
+void tell_in_signal_handler(const char* what, const char* reason) noexcept {
+    const char* const words[] = {"ringone: ", what, ": ", reason, "\n"};
+    iovec parts[std::size(words)];
+    for (std::size_t i = 0; i < std::size(words); ++i) parts[i] = {const_cast<char*>(words[i]), std::strlen(words[i])};
+    (void)!writev(STDERR_FILENO, parts, static_cast<int>(std::size(parts)));
+}
+
+void flush_standard_output() {
+    if (std::fflush(stdout) != 0)
+        throw UserError(fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+    if (std::ferror(stdout) != 0) throw UserError("cannot write to standard output"); // at some time before
 }
 
 } // namespace ringone::launcher

@@ -19,5 +19,10 @@ void open_closed_standard_streams() noexcept;
 /// Writes "ringone: LINE" to standard error. A user who is gone, or whose terminal takes nothing, is not
 /// told.
 void tell(const std::string& line) noexcept;
+/// "ringone: WHAT: REASON", async-signal-safe.
+void tell_in_signal_handler(const char* what, const char* reason) noexcept;
+
+/// Writes what stdio still holds of standard output. Throws UserError when any of it was lost.
+void flush_standard_output();
 
 } // namespace ringone::launcher

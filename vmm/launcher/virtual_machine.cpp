@@ -5,6 +5,7 @@
 #include "translator/decoder.hpp"
 #include "vmm/launcher/code_names.hpp"
 #include "vmm/launcher/exit_status.hpp"
+#include "vmm/launcher/standard_streams.hpp"
 #include "vmm/launcher/terminal.hpp"
 
 #include <cpuid.h>
@@ -13,6 +14,7 @@
 #include <fstream>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 namespace ringone::launcher {
 namespace {
@@ -58,6 +60,14 @@ vmm::CpuidModel make_cpuid(const MachineOptions& options) {
                                          .arch_capabilities = options.guest_mitigations ? 0 : arch_capabilities()});
 }
 
+/// In a signal handler: only what is safe there.
+void end_badly(const char* reason) {
+    RawTerminal::restore_any();
+    if (reason == nullptr) return;
+    tell_in_signal_handler("stopped", reason);
+    _exit(kExitStopped);
+}
+
 std::string describe(const vmm::Stop& stop, translator::CodeSize size) {
     const std::span bytes(stop.bytes, stop.byte_count);
     std::string text = fmt::format("{} at {:04x}:{:08x}", stop.why, stop.cs, stop.eip);
@@ -76,7 +86,7 @@ std::string describe(const vmm::Stop& stop, translator::CodeSize size) {
 VirtualMachine::VirtualMachine(const MachineOptions& options)
     : world_(make_world(options)), services_(*world_, options.memory_bytes), cpuid_(make_cpuid(options)),
       metadata_(vmm::Monitor::metadata_bytes(world_->ram_pages())) {
-    vmm::ProcessWorld::on_fatal_signal(RawTerminal::restore_any);
+    vmm::ProcessWorld::on_fatal_signal(end_badly);
     prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
     monitor_ = std::make_unique<vmm::Monitor>(*world_, services_, cpuid_, metadata_.span(),
                                               options.switches.translation, options.switches.memory);

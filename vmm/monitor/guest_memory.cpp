@@ -53,7 +53,13 @@ GuestMemory::GuestMemory(World& world, HostServices& services, translator::Trans
                          std::span<std::byte> metadata)
     : world_(world), services_(services), cache_(cache), ram_(world), mappings_(world),
       data_writes_(reinterpret_cast<std::uint8_t*>(metadata.data())),
-      mmu_(config(world.ram_pages(), world.zone().guest_limit), ram_, mappings_, [&] {
+      mmu_(
+          [&] {
+              mmu::ShadowConfig c = config(world.ram_pages(), world.zone().guest_limit);
+              c.max_runs = std::min(c.max_runs, world.max_runs());
+              return c;
+          }(),
+          ram_, mappings_, [&] {
           const std::size_t skip = world.ram_pages() + alignof(std::max_align_t);
           const auto at = reinterpret_cast<std::uintptr_t>(metadata.data()) + skip;
           return metadata.subspan(skip - at % alignof(std::max_align_t));

@@ -63,9 +63,9 @@ public:
     [[nodiscard]] bool map(mmu::HardwareSpace, mmu::LinearRun run, mmu::RamPage ram, mmu::Protection protection) {
         return world_.map(run.first.number, ram.number, run.pages, rights(protection));
     }
-    void unmap(mmu::HardwareSpace, mmu::LinearRun run) { world_.unmap(run.first.number, run.pages); }
-    void protect(mmu::HardwareSpace, mmu::LinearRun run, mmu::Protection protection) {
-        world_.protect(run.first.number, run.pages, rights(protection));
+    [[nodiscard]] bool unmap(mmu::HardwareSpace, mmu::LinearRun run) { return world_.unmap(run.first.number, run.pages); }
+    [[nodiscard]] bool protect(mmu::HardwareSpace, mmu::LinearRun run, mmu::Protection protection) {
+        return world_.protect(run.first.number, run.pages, rights(protection));
     }
     void activate(mmu::HardwareSpace) {}
 

@@ -48,8 +48,13 @@ public:
     /// False when the host has no room for it.
     [[nodiscard]] virtual bool map(std::uint32_t linear_page, std::uint32_t ram_page, std::uint32_t pages,
                                    Protection protection) = 0;
-    virtual void unmap(std::uint32_t linear_page, std::uint32_t pages) = 0;
-    virtual void protect(std::uint32_t linear_page, std::uint32_t pages, Protection protection) = 0;
+    /// False when the host has no room for what remains: each page is then unmapped or as before. Never fails for all
+    /// pages below the zone.
+    [[nodiscard]] virtual bool unmap(std::uint32_t linear_page, std::uint32_t pages) = 0;
+    /// False when the host has no room: each page then has the old protection or the new one.
+    [[nodiscard]] virtual bool protect(std::uint32_t linear_page, std::uint32_t pages, Protection protection) = 0;
+    /// So many runs of pages can be mapped, whatever their places: contiguous RAM, one protection. At least 16.
+    [[nodiscard]] virtual std::uint32_t max_runs() const = 0;
     /// Guest RAM as the monitor sees it.
     [[nodiscard]] virtual std::uint8_t* ram() = 0;
     [[nodiscard]] virtual std::uint32_t ram_pages() const = 0;

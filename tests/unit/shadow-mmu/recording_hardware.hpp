@@ -48,15 +48,17 @@ public:
         expect(ram.number + run.pages <= ram_pages_, "map beyond RAM");
         expect(EnforcesUser || !protection.user, "user without enforcement");
         expect(EnforcesExecute || !protection.execute, "execute without enforcement");
-        if (fail_one_in != 0 && next_random() % fail_one_in == 0) return false;
-        if (run_limit != 0 && runs(space.number) >= run_limit) return false;
+        if (refuses(space)) return false;
         for (std::uint32_t i = 0; i < run.pages; ++i) set(space.number, run.first.number + i, {ram.number + i, protection});
         return true;
     }
 
-    void unmap(HardwareSpace space, LinearRun run) {
+    [[nodiscard]] bool unmap(HardwareSpace space, LinearRun run) {
         ++calls.unmap;
         expect(run.pages != 0 && run.first.number + run.pages <= linear_limit_, "unmap beyond the limit");
+        const bool everything = run.first.number == 0 && run.pages == linear_limit_;
+        const bool refused = !everything && refuses(space);
+        if (refused) run.pages /= 2; // the host may have begun
         for (std::uint32_t i = 0; i < Spaces; ++i) {
             if (space != kEverySpace && space.number != i) continue;
             const std::uint32_t end = run.first.number + run.pages;
@@ -65,18 +67,22 @@ public:
                 else set(i, page, {});
             }
         }
+        return !refused;
     }
 
-    void protect(HardwareSpace space, LinearRun run, Protection protection) {
+    [[nodiscard]] bool protect(HardwareSpace space, LinearRun run, Protection protection) {
         ++calls.protect;
         expect(run.pages != 0 && run.first.number + run.pages <= linear_limit_, "protect beyond the limit");
         expect(space != kEverySpace, "protect of every space: what other spaces have there is another page");
-        if (space == kEverySpace) return;
+        if (space == kEverySpace) return false;
+        const bool refused = refuses(space);
+        if (refused) run.pages /= 2;
         for (std::uint32_t page = run.first.number; page < run.first.number + run.pages; ++page) {
             const HardwarePage old = pages_[space.number][page];
             expect(Spaces > 1 || old.mapped(), "protect of a page that is not mapped");
             if (old.mapped()) set(space.number, page, {old.ram, protection});
         }
+        return !refused;
     }
 
     void activate(HardwareSpace space) {
@@ -103,8 +109,8 @@ public:
     [[nodiscard]] std::uint32_t runs(std::uint32_t space) const { return runs_[space]; }
 
     HardwareCalls calls;
-    std::uint32_t fail_one_in = 0; ///< map() fails so often at random; 0: never
-    std::uint32_t run_limit = 0;   ///< map() fails with so many runs there; 0: no limit
+    std::uint32_t fail_one_in = 0; ///< updates fail so often at random; 0: never
+    std::uint32_t run_limit = 0;   ///< updates fail with so many runs there; 0: no limit
     std::vector<std::uint32_t> changed; ///< pages of the active space, since the last clear
     std::vector<std::uint32_t> stale;   ///< of these, those that the CPU's own TLB may know otherwise
     std::string complaint;              ///< the first breach of the contract
@@ -112,6 +118,10 @@ public:
 private:
     static constexpr std::uint32_t kAreaPages = 512;
 
+    [[nodiscard]] bool refuses(HardwareSpace space) {
+        if (fail_one_in != 0 && next_random() % fail_one_in == 0) return true;
+        return run_limit != 0 && space != kEverySpace && runs(space.number) >= run_limit;
+    }
     void set(std::uint32_t space, std::uint32_t number, HardwarePage to) {
         HardwarePage& page = pages_[space][number];
         if (page == to) return;

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 The RingOne authors
 #include "vmm/worlds/process/process_world.hpp"
 
+#include "vmm/worlds/process/mapping_limit.hpp"
 #include "vmm/worlds/process/signals.hpp"
 
 #include <algorithm>
@@ -33,6 +34,7 @@ constexpr std::uint16_t kUserCode64 = 0x33;
 constexpr unsigned long kHwcap2FsGsBase = 1U << 1U; // AT_HWCAP2 bit 1, Linux Documentation/x86/x86_64/fsgs.rst
 constexpr std::uint32_t kGatePage = kPage;
 constexpr std::uint32_t kUsualMmapMinAddr = 65536;
+constexpr std::uint32_t kLeastRuns = 16; // of World::max_runs()
 
 constexpr std::uint16_t ldt_selector(std::uint32_t entry) { return static_cast<std::uint16_t>(entry << 3U | 7U); }
 
@@ -48,6 +50,14 @@ int host_protection(Protection p) {
 }
 
 void* linear_pointer(std::uint64_t linear) { return reinterpret_cast<void*>(linear); }
+
+/// Linear space where nothing is mapped, and which the rest of the process does not get.
+bool reserve(void* begin, std::size_t bytes, int fixed) {
+    void* const got = mmap(begin, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
+    if (got == begin) return true;
+    if (got != MAP_FAILED) munmap(got, bytes); // a kernel that takes MAP_FIXED_NOREPLACE's address for a hint
+    return false;
+}
 
 } // namespace
 
@@ -65,21 +75,21 @@ const char* ProcessWorld::set_up() {
     if (const char* e = set_up_memory()) return e;
     if (const char* e = set_up_zone()) return e;
     if (const char* e = set_up_segments()) return e;
-    return set_up_signals();
+    if (const char* e = set_up_signals()) return e;
+    return set_up_limits(); // last, with all of its own mappings there
 }
 
 bool ProcessWorld::reserve_linear_space() {
+    // There since the start for a program with MMAP_PAGE_ZERO in its personality; newer kernels seal it.
+    if (munmap(nullptr, kPage) != 0) return false;
     // Usual values of vm.mmap_min_addr; 0 also stands for a privileged process, which may map there whatever it is.
     constexpr std::uint32_t kFloors[] = {0, kPage, kUsualMmapMinAddr};
     for (const std::uint32_t floor : kFloors) {
         if (config_.low_memory == LowMemory::emulated && floor != kUsualMmapMinAddr) continue;
-        void* low = mmap(linear_pointer(floor), kFourGiB - floor, PROT_NONE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-        if (low == linear_pointer(floor)) {
+        if (reserve(linear_pointer(floor), kFourGiB - floor, MAP_FIXED_NOREPLACE)) {
             zone_.guest_floor = floor;
             return true;
         }
-        if (low != MAP_FAILED) munmap(low, kFourGiB - floor); // a kernel that takes the address for a hint
     }
     return false;
 }
@@ -188,6 +198,12 @@ const char* ProcessWorld::set_up_signals() {
     return nullptr;
 }
 
+const char* ProcessWorld::set_up_limits() {
+    max_runs_ = process::runs_of_this_process();
+    if (max_runs_ < kLeastRuns) return "this host allows a process too few mappings (vm.max_map_count): 1000 are enough";
+    return nullptr;
+}
+
 ProcessWorld::~ProcessWorld() {
     if (signal_stack_ != nullptr) {
         process::remove_handlers();
@@ -268,15 +284,20 @@ bool ProcessWorld::map(std::uint32_t linear_page, std::uint32_t ram_page, std::u
                                 static_cast<off_t>(ram_page + w.skipped) * kPage) == w.begin;
 }
 
-void ProcessWorld::unmap(std::uint32_t linear_page, std::uint32_t pages) {
+bool ProcessWorld::unmap(std::uint32_t linear_page, std::uint32_t pages) {
     const Window w = window(linear_page, pages);
-    if (w.bytes == 0) return;
-    mmap(w.begin, w.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    if (w.bytes == 0 || reserve(w.begin, w.bytes, MAP_FIXED)) return true;
+    if (linear_page != 0 || pages != zone_.guest_limit / kPage) return false;
+    // With too many mappings there Linux makes no other one, not even in place of them all; munmap() of whole mappings
+    // splits none. Should there be no room for the reservation after that: what is not mapped faults as well.
+    if (munmap(w.begin, w.bytes) != 0) process::give_up("the host does not unmap the guest's memory");
+    (void)reserve(w.begin, w.bytes, MAP_FIXED);
+    return true;
 }
 
-void ProcessWorld::protect(std::uint32_t linear_page, std::uint32_t pages, Protection protection) {
+bool ProcessWorld::protect(std::uint32_t linear_page, std::uint32_t pages, Protection protection) {
     const Window w = window(linear_page, pages);
-    if (w.bytes != 0) mprotect(w.begin, w.bytes, host_protection(protection));
+    return w.bytes == 0 || mprotect(w.begin, w.bytes, host_protection(protection)) == 0;
 }
 
 void ProcessWorld::begin_host_call() {
@@ -298,7 +319,7 @@ void ProcessWorld::kick() {
     syscall(SYS_tgkill, getpid(), thread_, process::kick_signal());
 }
 
-void ProcessWorld::on_fatal_signal(void (*function)()) { process::on_fatal_signal(function); }
+void ProcessWorld::on_fatal_signal(void (*function)(const char* reason)) { process::on_fatal_signal(function); }
 
 int ProcessWorld::kick_signal() { return process::kick_signal(); }
 

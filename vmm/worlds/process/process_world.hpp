@@ -47,8 +47,9 @@ public:
     [[nodiscard]] std::uint64_t selector_epoch() const override { return selector_epoch_; }
     [[nodiscard]] bool map(std::uint32_t linear_page, std::uint32_t ram_page, std::uint32_t pages,
                            Protection protection) override;
-    void unmap(std::uint32_t linear_page, std::uint32_t pages) override;
-    void protect(std::uint32_t linear_page, std::uint32_t pages, Protection protection) override;
+    [[nodiscard]] bool unmap(std::uint32_t linear_page, std::uint32_t pages) override;
+    [[nodiscard]] bool protect(std::uint32_t linear_page, std::uint32_t pages, Protection protection) override;
+    [[nodiscard]] std::uint32_t max_runs() const override { return max_runs_; }
     [[nodiscard]] std::uint8_t* ram() override { return ram_; }
     [[nodiscard]] std::uint32_t ram_pages() const override { return ram_pages_; }
     void begin_host_call() override;
@@ -63,8 +64,9 @@ public:
     [[nodiscard]] bool kicked() const { return __atomic_load_n(&context_->kicked, __ATOMIC_SEQ_CST) != 0; }
     /// The signal that kick() sends, for timers that send it themselves.
     [[nodiscard]] static int kick_signal();
-    /// What to call, async-signal-safe, before this process dies of a hardware exception that is not the guest's.
-    static void on_fatal_signal(void (*function)());
+    /// What to call, async-signal-safe, before this process dies of a signal that is not the guest's, or (with a reason)
+    /// because the host has let it down: then it is to say so and end the process.
+    static void on_fatal_signal(void (*function)(const char* reason));
     /// Where the zone is mapped, for tests that check that the guest left it alone.
     [[nodiscard]] const std::uint8_t* zone_memory() const { return zone_write_; }
     [[nodiscard]] std::uint32_t zone_bytes() const { return zone_bytes_; }
@@ -80,6 +82,7 @@ private:
     [[nodiscard]] const char* set_up_zone();
     [[nodiscard]] const char* set_up_segments();
     [[nodiscard]] const char* set_up_signals();
+    [[nodiscard]] const char* set_up_limits();
     /// The pages of a run that this world can map.
     struct Window {
         void* begin;
@@ -95,6 +98,7 @@ private:
     GuestContext* context_ = nullptr;
     std::uint8_t* ram_ = nullptr;
     std::uint32_t ram_pages_ = 0;
+    std::uint32_t max_runs_ = 0;
     int ram_fd_ = -1;
     std::uint8_t* zone_write_ = nullptr;
     std::uint32_t zone_bytes_ = 0;

@@ -3,6 +3,7 @@
 #include "vmm/worlds/process/signals.hpp"
 
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <immintrin.h>
 #include <ucontext.h>
@@ -30,7 +31,7 @@ constexpr int kAbort = SIGABRT; ///< never the guest's
 
 /// The one world of this process. Signal handlers have no other way to find it; set before they are installed.
 GuestContext* guest_context = nullptr;
-void (*last_will)() = nullptr;
+void (*last_will)(const char* reason) = nullptr;
 bool traps_return = true; ///< TrapReturn::kernel
 int kick_signal_number = 0; ///< kick_signal(), which asks libc, when the handlers were installed
 
@@ -39,7 +40,7 @@ std::uint64_t address(const char* label) { return reinterpret_cast<std::uint64_t
 /// Ends the process by the signal as if there were no handler.
 void die(int signal, std::uint64_t host_fs_base) {
     _writefsbase_u64(host_fs_base);
-    if (last_will != nullptr) last_will();
+    if (last_will != nullptr) last_will(nullptr);
     std::signal(signal, SIG_DFL);
     kill(getpid(), signal); // held until the handler returns
 }
@@ -55,6 +56,10 @@ void handle(int signal, siginfo_t* info, void* opaque) {
     if (!kick && info->si_code <= 0) return die(signal, c->host_fs_base);
     const auto code_selector = static_cast<std::uint16_t>(reg(REG_CSGSFS) & 0xFFFF);
     const auto rip = static_cast<std::uint64_t>(reg(REG_RIP));
+    if (signal == SIGBUS && info->si_code == BUS_ADRERR) { // whoever touched it
+        _writefsbase_u64(c->host_fs_base);
+        give_up("the host has no memory left for the guest's");
+    }
     // A timer's signal has not set it; and whoever sees the exit may be busy with something else.
     if (kick) __atomic_store_n(&c->kicked, 1U, __ATOMIC_SEQ_CST);
 
@@ -98,7 +103,12 @@ void handle(int signal, siginfo_t* info, void* opaque) {
 
 } // namespace
 
-void on_fatal_signal(void (*function)()) { last_will = function; }
+void on_fatal_signal(void (*function)(const char* reason)) { last_will = function; }
+
+void give_up(const char* reason) {
+    if (last_will != nullptr) last_will(reason);
+    std::abort();
+}
 
 int kick_signal() { return SIGRTMIN + 3; }
 

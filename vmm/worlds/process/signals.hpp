@@ -11,8 +11,10 @@ namespace ringone::vmm::process {
 /// Real-time signal of a kick: it never means anything else in this process.
 [[nodiscard]] int kick_signal();
 /// `function` runs before the process dies of an exception that is not the guest's, of abort(), or of such a signal
-/// that somebody sent.
-void on_fatal_signal(void (*function)());
+/// that somebody sent; with a reason, in give_up().
+void on_fatal_signal(void (*function)(const char* reason));
+/// Ends the process: the host does not do what the guest cannot run without. Async-signal-safe.
+[[noreturn]] void give_up(const char* reason);
 
 /// How the handler of a trap gets back to the monitor.
 enum class TrapReturn : std::uint8_t {
