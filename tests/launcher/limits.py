@@ -145,6 +145,26 @@ class Limits(LauncherTest):
             self.assert_one_line(process.stderr.read(), "stopped: the host has no memory left")
 
 
+@unittest.skipIf("RINGONE_SANITIZED" in os.environ, "a sanitizer's own mappings would be counted")
+class FewMappings(LauncherTest):
+    """vm.max_map_count: see few_mappings.c. Boots under such limits are in tests/boot."""
+
+    def run_with(self, **limits):
+        limits = {"RINGONE_TEST_" + name: str(value) for name, value in limits.items()}
+        return run_guest("n", env={**os.environ, "LD_PRELOAD": os.environ["RINGONE_FEW_MAPPINGS"], **limits})
+
+    def test_a_low_limit(self):
+        for left in (100, 200, 1000):
+            done = self.run_with(MAPPINGS_LEFT=left)
+            self.assertEqual((done.returncode, done.stdout == numbered_lines(20000), done.stderr), (0, True, b""), left)
+
+    def test_too_low_a_limit(self):
+        for left in (30, 60):
+            done = self.run_with(MAPPINGS_LEFT=left)
+            self.assertEqual((done.returncode, done.stdout), (2, b""), left)
+            self.assert_one_line(done.stderr, "vm.max_map_count")
+
+
 class LostOutput(LauncherTest):
     def test_it_is_not_a_success(self):
         for arguments in (["--help"], ["--version"], ["translate", "--at", "0x100000", GUEST]):

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { kPage = 4096, kPages = 64, kTrapFlag = 0x100, kSignalExit = 128, kMostPagesToFill = 1 << 18 };
+enum { kPage = 4096, kPages = 64, kTrapFlag = 0x100, kSignalExit = 128, kMostPagesToFill = 1 << 18, kIsolated = 70000 };
 
 static sigjmp_buf fault_return;
 static volatile int fault_signal;
@@ -225,6 +225,20 @@ static int privileged_instruction(void) {
     return exit_status(child) == kSignalExit + SIGSEGV;
 }
 
+/// More isolated pages than a Linux host has mappings for one process (vm.max_map_count): pages that are only read are
+/// all the kernel's zero page, so that none continues its neighbour.
+static int isolated_pages(void) {
+    const size_t bytes = (size_t)kIsolated * 2 * kPage;
+    volatile char* p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) return 0;
+    (void)madvise((void*)p, bytes, MADV_NOHUGEPAGE); // fails where the kernel has no huge pages
+    int good = 1;
+    for (size_t i = 0; i < kIsolated; ++i) good &= p[i * 2 * kPage] == 0;
+    for (size_t i = 0; i < kIsolated; i += kPages) p[i * 2 * kPage] = (char)i;
+    for (size_t i = 0; i < kIsolated; ++i) good &= p[i * 2 * kPage] == (char)(i % kPages == 0 ? i : 0);
+    return munmap((void*)p, bytes) == 0 && good;
+}
+
 static int divide_by_zero(void) {
     const pid_t child = fork();
     if (child == 0) {
@@ -270,6 +284,7 @@ int main(void) {
     good &= checked("invalid instruction", invalid_instruction);
     good &= checked("privileged instruction", privileged_instruction);
     good &= checked("division by zero", divide_by_zero);
+    good &= checked("70000 isolated pages", isolated_pages);
     good &= checked("out of memory", out_of_memory);
     return good ? 0 : 1;
 }
