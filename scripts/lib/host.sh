@@ -41,7 +41,15 @@ private_apt_configure() {
     export APT_CONFIG="$dir/apt.conf"
 }
 
-# private_apt_update: one index in mid-sync on a mirror must not stop us; what follows says whether enough is there.
-private_apt_update() {
-    apt-get update -qq || echo "${0##*/}: apt-get update reported errors; carrying on with what there is" >&2
+# quiet_apt LOG COMMAND...: what apt says goes to the end of a file: the line that we end with is to be the only one.
+quiet_apt() {
+    local log=$1
+    shift
+    "$@" >>"$log" 2>&1
 }
+
+# apt_reason LOG: the first thing that it complained of, to be put after a message; nothing when there is none.
+apt_reason() { sed -n 's/^[WE]: \(.*[^ ]\) *$/: \1/p' "$1" 2>/dev/null | sed 's/  */ /g' | head -n 1; }
+
+# private_apt_update LOG: with the configuration in force. One index in mid-sync on a mirror must not stop us; what follows says whether enough is there.
+private_apt_update() { quiet_apt "$1" apt-get update -qq || true; }
