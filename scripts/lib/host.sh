@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 The RingOne authors
 #
@@ -19,11 +20,12 @@ private_apt_configure() {
     mkdir -p "$dir/lists/partial" "$dir/archives/partial"
     [ "$kind" = deb ] && option="arch=$architecture "
     [ -e "$keyring" ] && option="${option}signed-by=$keyring"
-    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+    # shellcheck disable=SC2016 # the dollars are for apt
+    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 2>"$dir/targets.log" |
         awk -v start="$kind [$option]" '$2 ~ /^bookworm/ && $3 == "main" && !seen[$0]++ { print start, $0 }' \
-            >"$dir/sources.list"
+            >"$dir/sources.list" || true
     if [ ! -s "$dir/sources.list" ]; then
-        echo "${0##*/}: this host's apt sources name no Debian 12 (bookworm) mirror" >&2
+        echo "${0##*/}: this host's apt sources name no Debian 12 (bookworm) mirror$(apt_reason "$dir/targets.log")" >&2
         return 2
     fi
     [ "$kind" = deb ] && : >"$dir/status"
