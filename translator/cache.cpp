@@ -299,6 +299,25 @@ void TranslationCache::kill_place(const CodePlace& place) {
     });
 }
 
+void TranslationCache::kill_at(std::uint32_t linear) {
+    for (std::uint32_t c = 0; c < context_count_; ++c) {
+        const FragmentId id = find(linear - contexts_[c].cs_base, static_cast<std::uint8_t>(c));
+        if (id == kNone) continue;
+        kill(id);
+        ++counters_.invalidated;
+    }
+}
+
+void TranslationCache::kill_over(std::uint32_t linear) {
+    for (std::uint32_t u = 0; u < kUnits; ++u)
+        for (FragmentId id = u * kFragmentsPerUnit; id < u * kFragmentsPerUnit + units_[u].fragments; ++id) {
+            const Fragment& f = fragments_[id];
+            if (f.dead || linear - (context(f.context).cs_base + f.eip) >= f.guest_length) continue;
+            kill(id);
+            ++counters_.invalidated;
+        }
+}
+
 void TranslationCache::unhash(FragmentId id) {
     FragmentId* at = &buckets_[hash(fragments_[id].eip, fragments_[id].context)];
     while (*at != id) at = &fragments_[*at].hash_next;

@@ -147,6 +147,10 @@ public:
     void detach(const CodePlace& place);
     /// Kills the place's fragments.
     void kill_place(const CodePlace& place);
+    /// Kills the fragments that begin at the guest-linear address, in whatever context; but one-instruction ones.
+    void kill_at(std::uint32_t linear);
+    /// Kills every fragment with the guest-linear address among its instructions' bytes. Looks at all there are.
+    void kill_over(std::uint32_t linear);
     void reset_dispatch(std::uint32_t dispatch_class);
     void flush();
 

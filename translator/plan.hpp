@@ -3,6 +3,7 @@
 #pragma once
 
 #include "translator/context.hpp"
+#include "translator/cut_points.hpp"
 #include "translator/decoder.hpp"
 #include "translator/instruction_table.hpp"
 #include "translator/options.hpp"
@@ -110,8 +111,8 @@ struct PlanResult {
 /// Decodes guest code into a block plan.
 class Planner {
 public:
-    Planner(const Decoder& decoder, const Options& options, const SiteHints& hints)
-        : decoder_(decoder), options_(options), hints_(hints) {}
+    Planner(const Decoder& decoder, const Options& options, const SiteHints& hints, const CutPoints& cuts)
+        : decoder_(decoder), options_(options), hints_(hints), cuts_(cuts) {}
 
     /// Plans the block at `eip`. `one_instruction` limits it to one (for single step and interrupt shadows); such a
     /// block ends with Terminal `step` unless its instruction is a terminal itself.
@@ -134,6 +135,7 @@ private:
     const Decoder& decoder_;
     const Options& options_;
     const SiteHints& hints_;
+    const CutPoints& cuts_;
 };
 
 } // namespace ringone::translator

@@ -287,7 +287,8 @@ PlanResult Planner::plan(CodeSource& source, const CodeContext& context, std::ui
         const bool new_page = ((context.cs_base + at) ^ (context.cs_base + eip)) >= kPageSize;
         const bool full = out.steps.size() >= limit;
         const bool shadow_fits = in_shadow && !new_page && out.steps.size() < kMaxBlockInstructions;
-        if (!out.steps.empty() && (new_page || full) && !shadow_fits) {
+        const bool cut = cuts_.has(context.cs_base + at);
+        if (!out.steps.empty() && (cut || ((new_page || full) && !shadow_fits))) {
             finish(out, at, one_instruction ? TerminalKind::step : TerminalKind::fall_through, in_shadow);
             break;
         }

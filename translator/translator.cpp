@@ -11,7 +11,7 @@ constexpr std::uint32_t kPageShift = 12;
 
 Translator::Translator(CodeMemory code, GsArea& gs, std::uint32_t exit_gate, std::span<std::byte> metadata,
                        const Options& options)
-    : options_(options), planner_(decoder_, options_, hints_), cache_(code, gs, exit_gate, metadata),
+    : options_(options), planner_(decoder_, options_, hints_, cuts_), cache_(code, gs, exit_gate, metadata),
       backend_(cache_, options_) {}
 
 Ia32Backend::Emitted Translator::emit(CodeSource& source, std::uint8_t context, bool may_fall, std::uint32_t landing) {
@@ -20,6 +20,11 @@ Ia32Backend::Emitted Translator::emit(CodeSource& source, std::uint8_t context, 
     std::uint32_t pages[2] = {source.physical_page(first), kNone};
     if (first >> kPageShift != last >> kPageShift) pages[1] = source.physical_page(last);
     return backend_.emit(plan_, context, pages, may_fall, landing);
+}
+
+void Translator::cut_at(std::uint32_t linear) {
+    if (cuts_.touch(linear)) cache_.kill_at(linear);
+    else cache_.kill_over(linear);
 }
 
 Translator::Result Translator::get(CodeSource& source, std::uint8_t context, std::uint32_t eip, bool one_instruction,
@@ -39,7 +44,8 @@ Translator::Result Translator::get(CodeSource& source, std::uint8_t context, std
     for (std::uint32_t n = 1; emitted.falls_through; ++n) {
         const std::uint32_t next = plan_.terminal.next;
         const bool same_page = ((plan_.context.cs_base + next) ^ (plan_.context.cs_base + eip)) >> kPageShift == 0;
-        const bool place = n < kFallThroughRun && same_page && cache_.block_fits() && cache_.find(next, key) == kNone &&
+        const bool cut = cuts_.has(plan_.context.cs_base + next);
+        const bool place = n < kFallThroughRun && same_page && !cut && cache_.block_fits() && cache_.find(next, key) == kNone &&
                            planner_.plan(source, cache_.context(context), next, false, plan_).status == PlanStatus::ok;
         if (!place) {
             backend_.close_fall_through(emitted.fragment, next);

@@ -32,6 +32,9 @@ public:
 
     [[nodiscard]] TranslationCache& cache() { return cache_; }
     [[nodiscard]] const Planner& planner() const { return planner_; }
+    /// From now on an instruction at the guest-linear address begins a block of its own, and none lives that did not know.
+    /// Only between runs.
+    void cut_at(std::uint32_t linear);
     [[nodiscard]] SiteHints& site_hints() { return hints_; }
     [[nodiscard]] const Options& options() const { return options_; }
     /// The plan made last (for `ringone translate` and the verifier).
@@ -46,6 +49,7 @@ private:
     Options options_;
     Decoder decoder_;
     SiteHints hints_;
+    CutPoints cuts_;
     Planner planner_;
     TranslationCache cache_;
     Ia32Backend backend_;

@@ -6,7 +6,6 @@
 #include "vmm/monitor/monitor.hpp"
 
 #include "translator/code_writer.hpp"
-#include "vmm/monitor/breakpoints.hpp"
 #include "vmm/monitor/operands.hpp"
 
 #include <cstring>
@@ -126,7 +125,7 @@ Monitor::Next Monitor::execute_decoded() {
     switch (outcome.kind) {
     case Outcome::Kind::fault: return inject(outcome.fault);
     case Outcome::Kind::shutdown: return stop(StopKind::shutdown, "triple fault");
-    case Outcome::Kind::repeat: return Next::dispatch;
+    case Outcome::Kind::repeat: return repeat_later();
     case Outcome::Kind::next:
     case Outcome::Kind::jumped:
     case Outcome::Kind::halt: break;
@@ -146,8 +145,9 @@ Monitor::Next Monitor::execute_decoded() {
 Monitor::Next Monitor::emulate_at_eip(bool hardware_said_gp) {
     if (const MaybeFault fault = decode_at_eip()) return inject(*fault);
     ++counters_.emulated_by_mnemonic[instruction_->mnemonic()];
-    if (is_system(translator::classify(*instruction_).action)) return execute_decoded();
-    if (translator_.options().adaptive && is_copy(translator::classify(*instruction_).action) &&
+    const Action action = translator::classify(*instruction_).action;
+    if (is_system(action)) return execute_decoded();
+    if (translator_.options().adaptive && is_copy(action) &&
         translator_.site_hints().trapped(vcpu_.segment(Segment::cs).base + vcpu_.eip, *instruction_, address_wraps()))
         translate_anew();
     return emulate_decoded(hardware_said_gp);
@@ -163,15 +163,20 @@ Monitor::Next Monitor::emulate_decoded(bool hardware_said_gp) {
             return inject(GuestFault::with_code(vector::kGeneralProtection, 0));
         return inject(outcome.fault);
     case EmulationOutcome::Kind::unsupported: return stop(StopKind::unsupported, outcome.why);
-    case EmulationOutcome::Kind::partial:
-        // One element, and it traps or may have met a breakpoint.
-        vcpu_.shadow = InterruptShadow::none;
-        completed_ = (vcpu_.eflags & eflags::kTrap) != 0 || breakpoints_armed(vcpu_);
-        return Next::dispatch;
+    case EmulationOutcome::Kind::partial: return repeat_later();
     case EmulationOutcome::Kind::done: break;
     }
     vcpu_.shadow = InterruptShadow::none;
     completed_ = true;
+    return Next::dispatch;
+}
+
+/// Some elements of a repeated instruction are done. They count as an instruction where TF or a breakpoint traps; the
+/// rest of them is behind any breakpoint at the instruction itself (SDM Vol. 3 section 17.3.1.1, RF).
+Monitor::Next Monitor::repeat_later() {
+    vcpu_.eflags |= eflags::kResume;
+    vcpu_.shadow = InterruptShadow::none;
+    completed_ = (vcpu_.eflags & eflags::kTrap) != 0 || breakpoints_.hits() != 0;
     return Next::dispatch;
 }
 

@@ -50,13 +50,14 @@ std::size_t GuestMemory::metadata_bytes(std::uint32_t ram_pages) {
 }
 
 GuestMemory::GuestMemory(World& world, HostServices& services, translator::TranslationCache& cache,
-                         std::span<std::byte> metadata)
-    : world_(world), services_(services), cache_(cache), ram_(world), mappings_(world),
+                         Breakpoints& breakpoints, std::span<std::byte> metadata)
+    : world_(world), services_(services), cache_(cache), breakpoints_(breakpoints), ram_(world),
+      mappings_(world, breakpoints),
       data_writes_(reinterpret_cast<std::uint8_t*>(metadata.data())),
       mmu_(
           [&] {
               mmu::ShadowConfig c = config(world.ram_pages(), world.zone().guest_limit);
-              c.max_runs = std::min(c.max_runs, world.max_runs());
+              c.max_runs = std::min(c.max_runs, world.max_runs() - WorldMappings::kSpareRuns);
               return c;
           }(),
           ram_, mappings_, [&] {
@@ -94,6 +95,7 @@ MaybeFault GuestMemory::translate_others(std::uint32_t linear, std::size_t bytes
 }
 
 MaybeFault GuestMemory::read(std::uint32_t linear, std::span<std::byte> to, AccessPrivilege privilege) {
+    breakpoints_.access(linear, to.size(), AccessType::read);
     if (one_page(linear, to.size())) {
         KnownRead& known = known_reads_[linear / kPage % kKnownReads];
         if (known.tag != read_tag(linear, privilege)) {
@@ -119,6 +121,7 @@ MaybeFault GuestMemory::read(std::uint32_t linear, std::span<std::byte> to, Acce
 }
 
 MaybeFault GuestMemory::write(std::uint32_t linear, std::span<const std::byte> from, AccessPrivilege privilege) {
+    breakpoints_.access(linear, from.size(), AccessType::write);
     if (const MaybeFault fault = translate_others(linear, from.size(), AccessType::write, privilege)) return fault;
     return for_each_page(linear, from.size(), [&](std::uint32_t at, std::size_t offset, std::size_t bytes) -> MaybeFault {
         mmu::GuestPhysical physical;

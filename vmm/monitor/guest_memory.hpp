@@ -4,6 +4,7 @@
 
 #include "shadow-mmu/shadow_mmu.hpp"
 #include "translator/cache.hpp"
+#include "vmm/monitor/breakpoints.hpp"
 #include "vmm/monitor/host_services.hpp"
 #include "vmm/monitor/memory_access.hpp"
 #include "vmm/monitor/physical_memory.hpp"
@@ -37,7 +38,7 @@ public:
     /// Bytes of memory the constructor needs for `ram_pages`.
     [[nodiscard]] static std::size_t metadata_bytes(std::uint32_t ram_pages);
 
-    GuestMemory(World& world, HostServices& services, translator::TranslationCache& cache,
+    GuestMemory(World& world, HostServices& services, translator::TranslationCache& cache, Breakpoints& breakpoints,
                 std::span<std::byte> metadata);
 
     [[nodiscard]] MaybeFault read(std::uint32_t linear, std::span<std::byte> to, AccessPrivilege privilege) override;
@@ -45,6 +46,7 @@ public:
                                    AccessPrivilege privilege) override;
     [[nodiscard]] MaybeFault probe(std::uint32_t linear, std::uint32_t bytes, AccessType type,
                                    AccessPrivilege privilege) override;
+    [[nodiscard]] bool stop_repeating() const override { return breakpoints_.hits() != 0; }
 
     /// What an access of the guest's that the hardware refused comes to; maps what it needs.
     [[nodiscard]] mmu::FaultResult on_fault(std::uint32_t linear, AccessType type, AccessPrivilege privilege) {
@@ -125,6 +127,7 @@ private:
     World& world_;
     HostServices& services_;
     translator::TranslationCache& cache_;
+    Breakpoints& breakpoints_;
     PhysicalRam ram_;
     WorldMappings mappings_;
     std::uint8_t* data_writes_; ///< a byte a RAM page: writes that missed its code

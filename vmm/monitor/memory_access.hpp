@@ -21,6 +21,8 @@ class LinearMemory {
 public:
     [[nodiscard]] virtual MaybeFault read(std::uint32_t linear, std::span<std::byte> to, AccessPrivilege privilege) = 0;
     [[nodiscard]] virtual MaybeFault write(std::uint32_t linear, std::span<const std::byte> from, AccessPrivilege privilege) = 0;
+    /// Has an access met a breakpoint? A repeated instruction then ends its round with the element at hand.
+    [[nodiscard]] virtual bool stop_repeating() const { return false; }
     /// Would the access succeed? Sets A and D as the access would; touches no device.
     [[nodiscard]] virtual MaybeFault probe(std::uint32_t linear, std::uint32_t bytes, AccessType type, AccessPrivilege privilege) = 0;
 

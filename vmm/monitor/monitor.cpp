@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The RingOne authors
 #include "vmm/monitor/monitor.hpp"
 
-#include "vmm/monitor/breakpoints.hpp"
 #include "vmm/monitor/system/debug.hpp"
+
 
 namespace ringone::vmm {
 namespace {
@@ -15,7 +15,6 @@ using translator::PlanStatus;
 constexpr std::uint32_t kExitKindMask = (1U << translator::kExitKindBits) - 1;
 constexpr std::uint32_t kPage = 4096;
 constexpr std::uint32_t kLinearPages = 1U << 20U;
-constexpr std::uint32_t kDr6SingleStep = 1U << 14; // SDM Vol. 3 section 17.2.3
 
 } // namespace
 
@@ -24,7 +23,7 @@ Monitor::Monitor(World& world, HostServices& services, const CpuidModel& cpuid, 
     : world_(world), services_(services), cpuid_(cpuid), switches_(memory),
       translator_(world.zone().code, *world.zone().gs, world.zone().exit_gate,
                   metadata.first(translator::Translator::metadata_bytes()), options),
-      memory_(world, services, translator_.cache(),
+      memory_(world, services, translator_.cache(), breakpoints_,
               metadata.subspan(translator::Translator::metadata_bytes() + CodeViews::metadata_bytes())),
       views_(translator_.cache(), memory_,
              metadata.subspan(translator::Translator::metadata_bytes(), CodeViews::metadata_bytes())) {}
@@ -149,31 +148,44 @@ void Monitor::join_pending(translator::FragmentId fragment) {
         pending_indirect_ = cache.learn_target(pending_site_, fragment);
     if (pending_return_) cache.make_return_target(fragment);
     if (pending_indirect_) cache.make_indirect_target(fragment);
+    forget_pending();
+}
+
+void Monitor::forget_pending() {
     pending_link_ = pending_site_ = kNone;
     pending_indirect_ = pending_return_ = false;
 }
 
+/// DR0-DR3, DR7 or CR4.DE have changed.
+void Monitor::arm_breakpoints() {
+    // What the hardware has of watched pages is made anew: with less than before, or with all again.
+    const auto unmap = [this](std::uint32_t page) { memory_.invlpg(page * kPage); };
+    breakpoints_.for_each_watched_page(unmap);
+    breakpoints_.load(vcpu_);
+    breakpoints_.for_each_watched_page(unmap);
+    breakpoints_.for_each_execution([this](std::uint32_t linear) { translator_.cut_at(linear); });
+}
+
 Monitor::Next Monitor::execute() {
+    if (breakpoints_.changed(vcpu_)) arm_breakpoints();
+    // What MOV SS and POP SS met traps behind the next instruction (SDM Vol. 3 section 6.8.3).
+    if (vcpu_.shadow != InterruptShadow::mov_ss) breakpoints_.forget_hits();
+    const std::uint32_t here = breakpoints_.execution_at(vcpu_.segment(Segment::cs).base + vcpu_.eip);
+    resuming_ = here != 0 && (vcpu_.eflags & eflags::kResume) != 0;
+    if (here != 0 && !resuming_ && vcpu_.shadow != InterruptShadow::mov_ss) {
+        forget_pending();
+        vcpu_.dr[6] |= here;
+        return inject(GuestFault::plain(vector::kDebug));
+    }
     const bool trap_flag = (vcpu_.eflags & eflags::kTrap) != 0;
-    const bool watching = breakpoints_armed(vcpu_);
-    const bool single = trap_flag || watching || vcpu_.shadow != InterruptShadow::none;
+    const bool single = trap_flag || here != 0 || vcpu_.shadow != InterruptShadow::none;
     translator::FragmentId fragment = kNone;
     if (const MaybeFault fault = locate(single, fragment)) {
-        pending_link_ = pending_site_ = kNone;
-        pending_indirect_ = pending_return_ = false;
+        forget_pending();
         return inject(*fault);
     }
-    if (!single) join_pending(fragment);
-    std::uint32_t breakpoints = 0;
-    if (watching) {
-        if (const std::uint32_t hit = instruction_breakpoint(vcpu_, vcpu_.segment(Segment::cs).base + vcpu_.eip);
-            hit != 0 && vcpu_.shadow != InterruptShadow::mov_ss) {
-            vcpu_.dr[6] |= hit;
-            return inject(GuestFault::plain(vector::kDebug));
-        }
-        vcpu_.eflags &= ~eflags::kResume; // it was for this instruction
-        if (!decode_at_eip()) breakpoints = data_breakpoints(vcpu_, *instruction_);
-    }
+    if (single) forget_pending();
+    else join_pending(fragment);
 
     load_hardware();
     world_.context().ccf = translator_.cache().fragment(fragment).ccf;
@@ -183,13 +195,13 @@ Monitor::Next Monitor::execute() {
     if (!run_to_exit(single)) return next; // at an instruction boundary, for an interrupt
     if (world_.context().exit == RunExit::trap) next = hardware_trap();
     else next = gate_exit(single);
-    if (next == Next::stop || !single || !completed_) return next;
+    // Not behind a load of SS: the next instruction's trap is the first (SDM Vol. 3 section 6.8.3).
+    if (next == Next::stop || !completed_ || vcpu_.shadow == InterruptShadow::mov_ss) return next;
 
-    // One instruction is done: shadows end, and TF as it was before it traps (SDM Vol. 3 section 17.3.1.4).
-    // Not behind a load of SS: the next instruction's trap is the first (section 6.8.3).
-    const bool steps = trap_flag && !suppress_trap_ && vcpu_.shadow != InterruptShadow::mov_ss;
-    if (steps || breakpoints != 0) {
-        vcpu_.dr[6] |= (steps ? kDr6SingleStep : 0U) | breakpoints;
+    // TF as it was before the one instruction traps behind it (section 17.3.1.4), and so do its accesses (17.3.1.2).
+    const bool steps = trap_flag && !suppress_trap_;
+    if (steps || breakpoints_.hits() != 0) {
+        vcpu_.dr[6] |= (steps ? dr6::kSingleStep : 0U) | breakpoints_.hits();
         return inject(GuestFault::plain(vector::kDebug));
     }
     return next;
@@ -255,6 +267,7 @@ void Monitor::follow_indirect(std::uint32_t site, bool single) {
 }
 
 std::uint32_t Monitor::io_read(std::uint16_t port, std::uint32_t size) {
+    breakpoints_.port_access(port, size);
     world_.begin_host_call();
     const std::uint32_t value = services_.io_read(port, size);
     interrupt_line_ = services_.interrupt_pending();
@@ -263,6 +276,7 @@ std::uint32_t Monitor::io_read(std::uint16_t port, std::uint32_t size) {
 }
 
 void Monitor::io_write(std::uint16_t port, std::uint32_t size, std::uint32_t value) {
+    breakpoints_.port_access(port, size);
     world_.begin_host_call();
     services_.io_write(port, size, value);
     interrupt_line_ = services_.interrupt_pending();

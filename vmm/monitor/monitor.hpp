@@ -3,6 +3,7 @@
 #pragma once
 
 #include "translator/translator.hpp"
+#include "vmm/monitor/breakpoints.hpp"
 #include "vmm/monitor/code_views.hpp"
 #include "vmm/monitor/emulate/emulate.hpp"
 #include "vmm/monitor/emulate/native_runner.hpp"
@@ -77,6 +78,8 @@ private:
     [[nodiscard]] Next execute();
     [[nodiscard]] MaybeFault locate(bool single, translator::FragmentId& fragment);
     void join_pending(translator::FragmentId fragment);
+    void forget_pending();
+    void arm_breakpoints();
     [[nodiscard]] Next gate_exit(bool single);
     [[nodiscard]] Next follow_link(translator::LinkId link, bool single);
     void follow_indirect(std::uint32_t site, bool single);
@@ -102,6 +105,7 @@ private:
     [[nodiscard]] Next execute_decoded();
     [[nodiscard]] Next emulate_at_eip(bool hardware_said_gp);
     [[nodiscard]] Next emulate_decoded(bool hardware_said_gp);
+    [[nodiscard]] Next repeat_later();
     [[nodiscard]] MaybeFault decode_at_eip();
     [[nodiscard]] bool address_wraps() const;
     void translate_anew();
@@ -145,6 +149,7 @@ private:
     const MemorySwitches switches_;
     VCpu vcpu_;
     translator::Translator translator_;
+    Breakpoints breakpoints_;
     GuestMemory memory_;
     CodeViews views_;
     /// Instructions that were called out are so again: the last ones, decoded. Their bytes are compared at each use.
@@ -177,6 +182,7 @@ private:
     bool interrupt_line_ = false;
     bool stop_requested_ = false;
     bool completed_ = false;       ///< the last run finished the instruction it was to execute
+    bool resuming_ = false;        ///< the one instruction to be executed has a breakpoint that RF hides
     bool suppress_trap_ = false;   ///< the instruction that finished clears TF for its handler (INT n)
     std::uint8_t context_id_ = 0;
     translator::LinkId pending_link_ = translator::kNone; ///< the exit that led to EIP, to be chained to its fragment

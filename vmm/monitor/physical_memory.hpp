@@ -4,8 +4,10 @@
 
 #include "shadow-mmu/hardware.hpp"
 #include "shadow-mmu/types.hpp"
+#include "vmm/monitor/breakpoints.hpp"
 #include "vmm/monitor/world.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -51,28 +53,55 @@ private:
     std::uint64_t size_;
 };
 
-/// The shadow MMU's hardware (mmu::Hardware) where all guest spaces share the world's one linear space.
+/// The shadow MMU's hardware (mmu::Hardware) where all guest spaces share the world's one linear space. Pages with data
+/// breakpoints are mapped with less than the shadow MMU thinks.
 class WorldMappings {
 public:
     static constexpr std::uint32_t kLinearSpaces = 1;
     static constexpr bool kEnforcesUser = false;
     static constexpr bool kEnforcesExecute = false;
+    /// Runs of the world's that the shadow MMU must not use: a page with a breakpoint makes one run three.
+    static constexpr std::uint32_t kSpareRuns = 2 * Breakpoints::kPoints;
 
-    explicit WorldMappings(World& world) : world_(world) {}
+    WorldMappings(World& world, const Breakpoints& breakpoints) : world_(world), breakpoints_(breakpoints) {}
 
     [[nodiscard]] bool map(mmu::HardwareSpace, mmu::LinearRun run, mmu::RamPage ram, mmu::Protection protection) {
-        return world_.map(run.first.number, ram.number, run.pages, rights(protection));
+        const bool done = for_each_piece(run, rights(protection), [&](std::uint32_t first, std::uint32_t pages, Protection p) {
+            return world_.map(first, ram.number + (first - run.first.number), pages, p);
+        });
+        if (!done) (void)world_.unmap(run.first.number, run.pages); // there is room for what remains: kSpareRuns
+        return done;
     }
     [[nodiscard]] bool unmap(mmu::HardwareSpace, mmu::LinearRun run) { return world_.unmap(run.first.number, run.pages); }
     [[nodiscard]] bool protect(mmu::HardwareSpace, mmu::LinearRun run, mmu::Protection protection) {
-        return world_.protect(run.first.number, run.pages, rights(protection));
+        return for_each_piece(run, rights(protection), [&](std::uint32_t first, std::uint32_t pages, Protection p) {
+            return world_.protect(first, pages, p);
+        });
     }
     void activate(mmu::HardwareSpace) {}
 
 private:
     static Protection rights(mmu::Protection p) { return p.write ? Protection::read_write : Protection::read; }
 
+    [[nodiscard]] Protection allowed(std::uint32_t page) const {
+        if (breakpoints_.watches(page, AccessType::read)) return Protection::none;
+        return breakpoints_.watches(page, AccessType::write) ? Protection::read : Protection::read_write;
+    }
+    /// Calls each(first page, pages, protection) for parts of the run until one returns false.
+    template <typename Each>
+    [[nodiscard]] bool for_each_piece(mmu::LinearRun run, Protection protection, Each each) const {
+        const std::uint32_t end = run.first.number + run.pages;
+        for (std::uint32_t at = run.first.number; at < end;) {
+            const std::uint32_t watched = breakpoints_.next_watched_page(at, end);
+            if (watched != at && !each(at, watched - at, protection)) return false;
+            if (watched != end && !each(watched, 1U, std::min(protection, allowed(watched)))) return false;
+            at = watched == end ? end : watched + 1;
+        }
+        return true;
+    }
+
     World& world_;
+    const Breakpoints& breakpoints_;
 };
 
 } // namespace ringone::vmm

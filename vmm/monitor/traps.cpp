@@ -13,6 +13,7 @@ using translator::SideEntry;
 
 /// Longest run of fragment instructions between two boundaries, chained stubs included: far above any real one.
 constexpr unsigned kMaxRollForward = 200;
+constexpr std::uint32_t kPage = 4096;
 constexpr std::uint32_t kWriteFault = 1U << 1; // W/R of a page-fault error code, SDM Vol. 3 section 4.7
 
 } // namespace
@@ -36,6 +37,7 @@ bool Monitor::roll_back(std::uint32_t ccf) {
     while (entry > begin && (entry->flags & SideEntry::boundary) == 0 && entry[-1].guest_offset == entry->guest_offset)
         --entry;
     if ((entry->flags & SideEntry::uninterruptible) != 0) vcpu_.shadow = InterruptShadow::sti;
+    if (resuming_ && entry->guest_offset == 0) vcpu_.eflags |= eflags::kResume; // not executed yet
     return true;
 }
 
@@ -113,6 +115,10 @@ bool Monitor::below_floor() {
 bool Monitor::hidden_fault() {
     const GuestContext& c = world_.context();
     const AccessType type = (c.trap_error & kWriteFault) != 0 ? AccessType::write : AccessType::read;
+    if (breakpoints_.watches(static_cast<std::uint32_t>(c.trap_address) / kPage, type)) {
+        fault_.kind = mmu::FaultResult::Kind::emulate;
+        return false;
+    }
     fault_ = memory_.on_fault(static_cast<std::uint32_t>(c.trap_address), type,
                               user_mode() ? AccessPrivilege::user : AccessPrivilege::supervisor);
     if (fault_.kind == mmu::FaultResult::Kind::mapped && below_floor()) fault_.kind = mmu::FaultResult::Kind::emulate;

@@ -169,18 +169,6 @@ TEST_F(Control, GeneralDetect) {
     EXPECT_EQ(get_dr(0), kNext);
 }
 
-TEST_F(Control, InstructionBreakpoints) {
-    vcpu.dr[1] = 0x1234;
-    vcpu.dr[7] = 0x400 | 1U << 3U; // G1, execution
-    EXPECT_EQ(instruction_breakpoint(vcpu, 0x1234), 2U);
-    EXPECT_EQ(instruction_breakpoint(vcpu, 0x1235), 0U);
-    vcpu.eflags |= eflags::kResume;
-    EXPECT_EQ(instruction_breakpoint(vcpu, 0x1234), 0U) << "RF";
-    vcpu.eflags &= ~eflags::kResume;
-    vcpu.dr[7] = 0x400 | 1U << 3U | 1U << 20U; // data writes
-    EXPECT_EQ(instruction_breakpoint(vcpu, 0x1234), 0U);
-}
-
 TEST_F(Control, TableRegisters) {
     memory.put<std::uint16_t>(0x8000, 0x1FF);
     memory.put<std::uint32_t>(0x8002, 0x8912'3450);

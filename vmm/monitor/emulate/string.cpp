@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Copyright (c) 2026 The RingOne authors
-#include "vmm/monitor/breakpoints.hpp"
 #include "vmm/monitor/emulate/parts.hpp"
 
 namespace ringone::vmm::emulation {
@@ -135,15 +134,15 @@ EmulationOutcome string(const Machine& m) {
         if (outcome.kind == EmulationOutcome::Kind::done) m.finish();
         return outcome;
     }
-    // TF traps after each element (SDM Vol. 3 section 17.3.1.4).
-    const bool one_by_one = (m.vcpu.eflags & eflags::kTrap) != 0 || breakpoints_armed(m.vcpu);
-    const std::uint32_t at_once = one_by_one ? 1 : kElementsAtOnce;
+    // TF and data breakpoints trap after each element (SDM Vol. 3 section 17.3.1.4).
+    const bool single_step = (m.vcpu.eflags & eflags::kTrap) != 0;
     const bool compares = form.kind == Kind::cmps || form.kind == Kind::scas;
     // A fault at an element leaves the flags as they were before the instruction (SDM Vol. 2, REP).
     const std::uint32_t flags_before = m.vcpu.eflags & eflags::kStatus;
     for (std::uint32_t n = 0; loop.index(kEcx) != 0; ++n) {
-        if (n == at_once) {
-            if (at_once != 1) loop.set_flags(flags_before);
+        const bool traps = n != 0 && (single_step || m.memory.stop_repeating());
+        if (traps || n == kElementsAtOnce) {
+            if (!traps) loop.set_flags(flags_before);
             return {EmulationOutcome::Kind::partial, {}, ""};
         }
         if (const MaybeFault fault = loop.element()) {

@@ -2,8 +2,6 @@
 // Copyright (c) 2026 The RingOne authors
 #pragma once
 
-#include "vmm/monitor/vcpu.hpp"
-
 #include <cstdint>
 
 namespace ringone::vmm {
@@ -22,12 +20,5 @@ inline constexpr std::uint32_t kGeneralDetect = 1U << 13;
 inline constexpr std::uint32_t kWritable = 0xFFFF'23FF;
 inline constexpr std::uint32_t kFixed = 0x400;
 } // namespace dr7
-
-/// DR6 for the trap behind an instruction that ran with EFLAGS.TF set.
-[[nodiscard]] constexpr std::uint32_t debug_trap_after(const VCpu& vcpu) { return vcpu.dr[6] | dr6::kSingleStep; }
-
-/// The instruction breakpoints an instruction at `linear` meets, as DR6 bits 0-3; 0 for none, or when EFLAGS.RF masks them.
-/// The #DB fault is delivered with those bits set in DR6.
-[[nodiscard]] std::uint32_t instruction_breakpoint(const VCpu& vcpu, std::uint32_t linear);
 
 } // namespace ringone::vmm

@@ -126,7 +126,8 @@ MaybeFault execute_string_io(VCpu& vcpu, LinearMemory& memory, IoBus& bus, const
         return fault;
     }
     for (std::uint32_t done = 0; !repeated || read_gpr(vcpu, count) != 0; ++done) {
-        if (done == kMaxStringIterations) {
+        const bool traps = done != 0 && ((vcpu.eflags & eflags::kTrap) != 0 || memory.stop_repeating());
+        if (traps || done == kMaxStringIterations) {
             again = true;
             return {};
         }
