@@ -20,13 +20,14 @@ struct Options {
     bool inline_selector_loads = true;
     bool adaptive = true;         ///< translate anew what traps again and again
     std::uint32_t block_limit = 16; ///< guest instructions a block, at most kMaxBlockInstructions
+    bool native_memory = true;    ///< no optimization: off, the monitor's emulator executes all that accesses memory
 };
 
 inline constexpr std::uint32_t kMaxBlockInstructions = 16;
 
 /// All optimizations off: the reference the tests compare with.
 [[nodiscard]] constexpr Options plain_options() {
-    return {false, false, false, false, false, false, false, false, false, false, false, kMaxBlockInstructions};
+    return {false, false, false, false, false, false, false, false, false, false, false, kMaxBlockInstructions, true};
 }
 
 } // namespace ringone::translator

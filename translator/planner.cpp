@@ -85,6 +85,13 @@ bool adaptable(const Instruction& instruction, Action action) {
     return action == Action::copy && instruction.info.meta.category != ZYDIS_CATEGORY_STRINGOP;
 }
 
+bool accesses_memory(const Instruction& instruction) {
+    return std::any_of(instruction.operands, instruction.operands + instruction.info.operand_count,
+                       [](const ZydisDecodedOperand& o) {
+                           return o.type == ZYDIS_OPERAND_TYPE_MEMORY && o.mem.type != ZYDIS_MEMOP_TYPE_AGEN;
+                       });
+}
+
 /// Are the bytes in the fragment those of the guest?
 bool byte_identical(StepKind kind, const Instruction& instruction, const CodeContext& context) {
     if (context.code_size != CodeSize::bits32) return false;
@@ -187,6 +194,7 @@ bool Planner::add(Plan& plan, const Instruction& instruction, bool in_shadow) co
         return true;
     };
     const auto copy = [&] {
+        if (!options_.native_memory && accesses_memory(instruction)) return end(TerminalKind::callout);
         const StepKind kind = copy_kind(instruction, context);
         switch (options_.adaptive ? hints_.at(context.cs_base + instruction.eip, instruction) : SiteHint::none) {
         case SiteHint::callout: return adaptable(instruction, row.action) ? end(TerminalKind::callout) : step(kind);

@@ -158,10 +158,19 @@ void compare_many(CodeSize size, const translator::Options& options, std::uint64
                       << describe(whole, machine.code_eip(), size) << first << "shrunk to\n"
                       << describe(code, machine.code_eip(), size) << run_both(machine, code, initial);
     }
+    if (!options.native_memory) {
+        EXPECT_GT(machine.monitor().counters().emulated, count);
+    }
     // Every third sequence or so gets to touch memory at least.
     if (low_memory == vmm::LowMemory::emulated) {
         EXPECT_GT(machine.monitor().counters().low_accesses, count / 3);
     }
+}
+
+translator::Options emulator_options() {
+    translator::Options options;
+    options.native_memory = false;
+    return options;
 }
 
 TEST(Differential, Code32AllOptimizations) { compare_many(CodeSize::bits32, {}, 1); }
@@ -171,6 +180,10 @@ TEST(Differential, Code16NoOptimizations) { compare_many(CodeSize::bits16, trans
 /// All data of a sequence lie where an ordinary user's process cannot map: every access is emulated.
 TEST(Differential, Code32LowMemoryEmulated) { compare_many(CodeSize::bits32, {}, 4, vmm::LowMemory::emulated); }
 TEST(Differential, Code16LowMemoryEmulated) { compare_many(CodeSize::bits16, {}, 4, vmm::LowMemory::emulated); }
+
+/// The monitor's emulator executes every instruction that accesses memory, whether or not the hardware could.
+TEST(Differential, Code32MemoryByTheEmulator) { compare_many(CodeSize::bits32, emulator_options(), 4); }
+TEST(Differential, Code16MemoryByTheEmulator) { compare_many(CodeSize::bits16, emulator_options(), 4); }
 
 } // namespace
 } // namespace ringone::tests

@@ -13,6 +13,7 @@ namespace {
 struct Switch {
     std::string_view name;
     bool& (*in)(Switches&);
+    bool optimization = true; ///< else for tests: not among "all"
 };
 
 template <bool translator::Options::*option>
@@ -34,6 +35,7 @@ constexpr Switch kSwitches[] = {
     {"inline-selector-reads", translation<&translator::Options::inline_selector_reads>},
     {"inline-selector-loads", translation<&translator::Options::inline_selector_loads>},
     {"adaptive", translation<&translator::Options::adaptive>},
+    {"native-memory", translation<&translator::Options::native_memory>, false},
     {"prefill", memory<&vmm::MemorySwitches::prefill>},
     {"trap-jump", process<&vmm::ProcessSwitches::trap_jump>},
     {"populate", process<&vmm::ProcessSwitches::populate>},
@@ -43,7 +45,8 @@ constexpr Switch kSwitches[] = {
 
 std::string switch_names() {
     std::string names;
-    for (const Switch& s : kSwitches) names += fmt::format("{}{}", names.empty() ? "" : ",", s.name);
+    for (const Switch& s : kSwitches)
+        if (s.optimization) names += fmt::format("{}{}", names.empty() ? "" : ",", s.name);
     return names;
 }
 
@@ -52,7 +55,7 @@ Switches switches_without(const std::vector<std::string>& names) {
     for (const std::string& name : names) {
         bool known = false;
         for (const Switch& s : kSwitches) {
-            if (name != s.name && name != "all") continue;
+            if (name != s.name && !(name == "all" && s.optimization)) continue;
             s.in(switches) = false;
             known = true;
         }

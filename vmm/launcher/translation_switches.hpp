@@ -21,7 +21,8 @@ struct Switches {
 /// Names of the optimizations that --without takes, separated by commas.
 [[nodiscard]] std::string switch_names();
 
-/// The switches without the optimizations named; "all" names them all. Throws UserError for a name there is not.
+/// The switches without the optimizations named; "all" names them all. Besides, "native-memory" lets the
+/// emulator execute what accesses memory, for tests. Throws UserError for a name there is not.
 [[nodiscard]] Switches switches_without(const std::vector<std::string>& names);
 
 } // namespace ringone::launcher
