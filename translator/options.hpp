@@ -20,7 +20,7 @@ struct Options {
     bool inline_selector_loads = true;
     bool adaptive = true;         ///< translate anew what traps again and again
     std::uint32_t block_limit = 16; ///< guest instructions a block, at most kMaxBlockInstructions
-    bool native_memory = true;    ///< no optimization: off, the monitor's emulator executes all that accesses memory
+    bool native_memory = true;    ///< no optimization: off, the emulator executes what accesses memory (but x87, MMX)
 };
 
 inline constexpr std::uint32_t kMaxBlockInstructions = 16;

@@ -85,11 +85,15 @@ bool adaptable(const Instruction& instruction, Action action) {
     return action == Action::copy && instruction.info.meta.category != ZYDIS_CATEGORY_STRINGOP;
 }
 
-bool accesses_memory(const Instruction& instruction) {
-    return std::any_of(instruction.operands, instruction.operands + instruction.info.operand_count,
-                       [](const ZydisDecodedOperand& o) {
-                           return o.type == ZYDIS_OPERAND_TYPE_MEMORY && o.mem.type != ZYDIS_MEMOP_TYPE_AGEN;
-                       });
+/// Is it for the emulator to execute where Options::native_memory is off? Not what uses the x87's registers: an exception
+/// still pending, a store that one suppresses and the change to MMX come before the memory's faults, and only the
+/// hardware knows of them.
+bool for_emulator(const Instruction& instruction, Action action) {
+    const bool x87 = action != Action::copy && (action != Action::copy_simd || uses_mmx(instruction));
+    return !x87 && std::any_of(instruction.operands, instruction.operands + instruction.info.operand_count,
+                               [](const ZydisDecodedOperand& o) {
+                                   return o.type == ZYDIS_OPERAND_TYPE_MEMORY && o.mem.type != ZYDIS_MEMOP_TYPE_AGEN;
+                               });
 }
 
 /// Are the bytes in the fragment those of the guest?
@@ -194,7 +198,7 @@ bool Planner::add(Plan& plan, const Instruction& instruction, bool in_shadow) co
         return true;
     };
     const auto copy = [&] {
-        if (!options_.native_memory && accesses_memory(instruction)) return end(TerminalKind::callout);
+        if (!options_.native_memory && for_emulator(instruction, row.action)) return end(TerminalKind::callout);
         const StepKind kind = copy_kind(instruction, context);
         switch (options_.adaptive ? hints_.at(context.cs_base + instruction.eip, instruction) : SiteHint::none) {
         case SiteHint::callout: return adaptable(instruction, row.action) ? end(TerminalKind::callout) : step(kind);

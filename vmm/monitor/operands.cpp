@@ -38,15 +38,6 @@ MaybeFault check_alignment(const VCpu& vcpu, std::uint32_t linear, std::uint32_t
     return GuestFault::with_code(vector::kAlignmentCheck, 0);
 }
 
-MaybeFault translate(const VCpu& vcpu, Segment segment, std::uint32_t offset, std::size_t bytes, AccessType type,
-                     std::uint32_t& linear) {
-    const auto count = static_cast<std::uint32_t>(bytes);
-    if (auto fault = check_segment(vcpu, segment, offset, count, type, linear)) {
-        return fault;
-    }
-    return check_alignment(vcpu, linear, count);
-}
-
 } // namespace
 
 std::uint32_t read_gpr(const VCpu& vcpu, ZydisRegister reg) {
@@ -114,10 +105,18 @@ MaybeFault check_segment(const VCpu& vcpu, Segment segment, std::uint32_t offset
     return {};
 }
 
+MaybeFault check_access(const VCpu& vcpu, Segment segment, std::uint32_t offset, std::uint32_t bytes, AccessType type,
+                        std::uint32_t& linear) {
+    if (auto fault = check_segment(vcpu, segment, offset, bytes, type, linear)) {
+        return fault;
+    }
+    return check_alignment(vcpu, linear, bytes);
+}
+
 MaybeFault read_memory(const VCpu& vcpu, LinearMemory& memory, Segment segment, std::uint32_t offset,
                        std::span<std::byte> to) {
     std::uint32_t linear = 0;
-    if (auto fault = translate(vcpu, segment, offset, to.size(), AccessType::read, linear)) {
+    if (auto fault = check_access(vcpu, segment, offset, static_cast<std::uint32_t>(to.size()), AccessType::read, linear)) {
         return fault;
     }
     return memory.read(linear, to, current_privilege(vcpu));
@@ -126,7 +125,7 @@ MaybeFault read_memory(const VCpu& vcpu, LinearMemory& memory, Segment segment, 
 MaybeFault write_memory(const VCpu& vcpu, LinearMemory& memory, Segment segment, std::uint32_t offset,
                         std::span<const std::byte> from) {
     std::uint32_t linear = 0;
-    if (auto fault = translate(vcpu, segment, offset, from.size(), AccessType::write, linear)) {
+    if (auto fault = check_access(vcpu, segment, offset, static_cast<std::uint32_t>(from.size()), AccessType::write, linear)) {
         return fault;
     }
     return memory.write(linear, from, current_privilege(vcpu));
@@ -135,7 +134,7 @@ MaybeFault write_memory(const VCpu& vcpu, LinearMemory& memory, Segment segment,
 MaybeFault probe_memory(const VCpu& vcpu, LinearMemory& memory, Segment segment, std::uint32_t offset, std::uint32_t bytes,
                         AccessType type) {
     std::uint32_t linear = 0;
-    if (auto fault = translate(vcpu, segment, offset, bytes, type, linear)) {
+    if (auto fault = check_access(vcpu, segment, offset, bytes, type, linear)) {
         return fault;
     }
     return memory.probe(linear, bytes, type, current_privilege(vcpu));

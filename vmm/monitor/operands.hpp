@@ -45,6 +45,10 @@ void write_gpr(VCpu& vcpu, ZydisRegister reg, std::uint32_t value);
 [[nodiscard]] MaybeFault check_segment(const VCpu& vcpu, Segment segment, std::uint32_t offset, std::uint32_t bytes,
                                        AccessType type, std::uint32_t& linear);
 
+/// check_segment(), and then #AC(0) as below. Paging is not consulted.
+[[nodiscard]] MaybeFault check_access(const VCpu& vcpu, Segment segment, std::uint32_t offset, std::uint32_t bytes,
+                                      AccessType type, std::uint32_t& linear);
+
 /// Segmented access at the current CPL. #AC(0) for a misaligned 2, 4 or 8-byte access where CR0.AM, EFLAGS.AC and CPL ask.
 [[nodiscard]] MaybeFault read_memory(const VCpu& vcpu, LinearMemory& memory, Segment segment, std::uint32_t offset,
                                      std::span<std::byte> to);

@@ -16,6 +16,7 @@ EmulationOutcome emulate(VCpu& vcpu, LinearMemory& memory, NativeRunner& runner,
     // Their memory operand is no access: they never fault (SDM Vol. 2, NOP and PREFETCHh).
     case ZYDIS_CATEGORY_NOP:
     case ZYDIS_CATEGORY_WIDENOP:
+    case ZYDIS_CATEGORY_PREFETCHWT1:
     case ZYDIS_CATEGORY_PREFETCH: machine.finish(); return {};
     default: break;
     }
@@ -31,6 +32,9 @@ EmulationOutcome emulate(VCpu& vcpu, LinearMemory& memory, NativeRunner& runner,
             machine.operand(1).type == ZYDIS_OPERAND_TYPE_REGISTER)
             return emulation::bit_string(machine);
         break;
+    case ZYDIS_MNEMONIC_CLFLUSH:
+    case ZYDIS_MNEMONIC_CLFLUSHOPT:
+    case ZYDIS_MNEMONIC_CLWB: return emulation::flush_line(machine);
     case ZYDIS_MNEMONIC_MASKMOVQ:
     case ZYDIS_MNEMONIC_MASKMOVDQU: return emulation::masked_move(machine);
     case ZYDIS_MNEMONIC_MOVSB:

@@ -31,6 +31,8 @@ struct Machine {
 [[nodiscard]] EmulationOutcome xlat(const Machine& machine);
 [[nodiscard]] EmulationOutcome bit_string(const Machine& machine);
 [[nodiscard]] EmulationOutcome masked_move(const Machine& machine);
+/// CLFLUSH and its kin.
+[[nodiscard]] EmulationOutcome flush_line(const Machine& machine);
 /// PUSH, POP, PUSHA, POPA, ENTER, LEAVE.
 [[nodiscard]] EmulationOutcome stack(const Machine& machine);
 /// Near JMP, CALL, RET, Jcc, LOOPcc, JCXZ.

@@ -56,6 +56,17 @@ EmulationOutcome bit_string(const Machine& m) {
     return {};
 }
 
+/// A byte load as faults go (SDM Vol. 2, CLFLUSH), and no change that a program could see.
+EmulationOutcome flush_line(const Machine& m) {
+    const ZydisDecodedOperand& memory = m.operand(0);
+    const std::uint32_t offset = effective_offset(m.vcpu, m.insn, memory);
+    if (const MaybeFault fault =
+            probe_memory(m.vcpu, m.memory, to_segment(memory.mem.segment), offset, 1, AccessType::read))
+        return EmulationOutcome::of(fault);
+    m.finish();
+    return {};
+}
+
 EmulationOutcome masked_move(const Machine& m) {
     const bool wide = m.insn.mnemonic() == ZYDIS_MNEMONIC_MASKMOVDQU;
     const std::uint32_t bytes = wide ? 16 : 8;

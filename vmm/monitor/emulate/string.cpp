@@ -61,12 +61,15 @@ struct Loop {
     void advance(Gpr reg) const {
         m.vcpu.gpr[reg] = (m.vcpu.gpr[reg] & ~address_mask) | ((m.vcpu.gpr[reg] + step) & address_mask);
     }
-    /// Limits and rights of both operands come before alignment and paging of either.
-    [[nodiscard]] MaybeFault check_both(AccessType destination) const {
+    /// Limits, rights and alignment of both operands come before paging of either, in the order that CPUs were seen to
+    /// keep: the destination of MOVS last, but CMPS begins at ES:EDI.
+    [[nodiscard]] MaybeFault check_source() const {
         std::uint32_t linear = 0;
-        if (const MaybeFault fault = check_segment(m.vcpu, source, index(kEsi), form.bytes, AccessType::read, linear))
-            return fault;
-        return check_segment(m.vcpu, Segment::es, index(kEdi), form.bytes, destination, linear);
+        return check_access(m.vcpu, source, index(kEsi), form.bytes, AccessType::read, linear);
+    }
+    [[nodiscard]] MaybeFault check_destination(AccessType type) const {
+        std::uint32_t linear = 0;
+        return check_access(m.vcpu, Segment::es, index(kEdi), form.bytes, type, linear);
     }
     [[nodiscard]] MaybeFault load(Segment segment, Gpr reg, std::uint32_t& value) const {
         value = 0;
@@ -86,7 +89,8 @@ struct Loop {
         const std::uint32_t accumulator = m.vcpu.gpr[kEax] & size_mask(form.bytes);
         switch (form.kind) {
         case Kind::movs:
-            if (const MaybeFault fault = check_both(AccessType::write)) return fault;
+            if (const MaybeFault fault = check_source()) return fault;
+            if (const MaybeFault fault = check_destination(AccessType::write)) return fault;
             if (const MaybeFault fault = load(source, kEsi, left)) return fault;
             if (const MaybeFault fault = store(left)) return fault;
             advance(kEsi);
@@ -102,7 +106,8 @@ struct Loop {
             advance(kEsi);
             return {};
         case Kind::cmps:
-            if (const MaybeFault fault = check_both(AccessType::read)) return fault;
+            if (const MaybeFault fault = check_destination(AccessType::read)) return fault;
+            if (const MaybeFault fault = check_source()) return fault;
             if (const MaybeFault fault = load(source, kEsi, left)) return fault;
             if (const MaybeFault fault = load(Segment::es, kEdi, right)) return fault;
             advance(kEsi);

@@ -12,11 +12,27 @@ namespace {
 using translator::kMaxReencodedLength;
 
 constexpr std::uint32_t kScratchAlignment = 64;
+constexpr std::uint32_t kSseBytes = 16;
 
 const ZydisDecodedOperand* explicit_memory(const translator::Instruction& insn) {
     for (const ZydisDecodedOperand& o : insn.visible())
         if (o.type == ZYDIS_OPERAND_TYPE_MEMORY && o.mem.type == ZYDIS_MEMOP_TYPE_MEM) return &o;
     return nullptr;
+}
+
+/// Must the operand lie at a multiple of 16? SDM Vol. 2 section 2.4, exceptions of types 1, 2 and 4.
+bool needs_alignment(const translator::Instruction& insn, std::uint32_t bytes) {
+    switch (insn.mnemonic()) {
+    case ZYDIS_MNEMONIC_MOVUPS:
+    case ZYDIS_MNEMONIC_MOVUPD:
+    case ZYDIS_MNEMONIC_MOVDQU:
+    case ZYDIS_MNEMONIC_LDDQU:
+    case ZYDIS_MNEMONIC_PCMPESTRI:
+    case ZYDIS_MNEMONIC_PCMPESTRM:
+    case ZYDIS_MNEMONIC_PCMPISTRI:
+    case ZYDIS_MNEMONIC_PCMPISTRM: return false;
+    default: return bytes == kSseBytes;
+    }
 }
 
 /// Where an x87 image holds its instruction pointer, code and data selectors (SDM Vol. 1 figures 8-9 to 8-12, 10-2).
@@ -70,6 +86,9 @@ EmulationOutcome substitute(const Machine& m) {
     const Segment segment = to_segment(memory->mem.segment);
     const std::uint32_t offset = effective_offset(m.vcpu, m.insn, *memory);
 
+    // This #GP comes before the limit's #SS and before #PF.
+    if (needs_alignment(m.insn, bytes) && (m.vcpu.segment(segment).base + offset) % kSseBytes != 0)
+        return EmulationOutcome::of(GuestFault::with_code(vector::kGeneralProtection, 0));
     // The guest's alignment, so that what faults on a misaligned operand does, and what does not does not.
     std::uint32_t linear = 0;
     if (const MaybeFault fault =
