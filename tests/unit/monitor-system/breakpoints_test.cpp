@@ -161,12 +161,15 @@ public:
         }
         return true;
     }
-    void unmap(std::uint32_t linear, std::uint32_t count) override {
+    bool unmap(std::uint32_t linear, std::uint32_t count) override {
         for (std::uint32_t i = 0; i < count; ++i) pages.erase(linear + i);
+        return true;
     }
-    void protect(std::uint32_t linear, std::uint32_t count, Protection p) override {
+    bool protect(std::uint32_t linear, std::uint32_t count, Protection p) override {
         for (std::uint32_t i = 0; i < count; ++i) pages.at(linear + i).second = p;
+        return true;
     }
+    std::uint32_t max_runs() const override { return 100; }
     const ZoneLayout& zone() const override { return zone_; }
     GuestContext& context() override { return context_; }
     void run() override {}
@@ -199,10 +202,10 @@ TEST_F(BreakpointRegisters, WatchedPagesAreMappedWithLess) {
                                                                : Protection::read_write;
         EXPECT_EQ(mapped.second, wanted) << page;
     }
-    mappings.protect({}, run, {.write = false});
+    EXPECT_TRUE(mappings.protect({}, run, {.write = false}));
     EXPECT_EQ(world.pages.at(0x10).second, Protection::read);
     EXPECT_EQ(world.pages.at(0x13).second, Protection::none);
-    mappings.protect({}, run, {.write = true});
+    EXPECT_TRUE(mappings.protect({}, run, {.write = true}));
     EXPECT_EQ(world.pages.at(0x12).second, Protection::read);
     EXPECT_EQ(world.pages.at(0x14).second, Protection::read_write);
     world.refuse = 0x15;
