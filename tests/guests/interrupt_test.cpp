@@ -44,6 +44,8 @@ public:
             if (pushes_flags && c.exit == vmm::RunExit::trap && c.trap_vector == vmm::vector::kDebug)
                 world_.ram()[c.gpr[vmm::kEsp] + 1] &= 0xFEU;
             if (c.exit != vmm::RunExit::trap || c.trap_vector != vmm::vector::kDebug) return;
+            follow_selector(vmm::Segment::es, c.es);
+            follow_selector(vmm::Segment::ds, c.ds);
             if (!machine_->interrupt_raised() || gs.virtual_if == 0) waited_ = 0;
             longest_wait_ = std::max(longest_wait_, ++waited_);
         }
@@ -75,6 +77,12 @@ private:
     static constexpr std::uint8_t kPushf = 0x9C;
     static constexpr unsigned kStepsClosed = 64;
 
+    /// The monitor, which does this after each run, does not see the single steps.
+    void follow_selector(vmm::Segment segment, std::uint16_t& selector) const {
+        const auto s = static_cast<std::uint32_t>(segment);
+        const std::uint32_t way = world_.zone().gs->loaded_way[s];
+        if (way != 0) selector = static_cast<std::uint16_t>(world_.zone().gs->ways[way - 1][s].shadow);
+    }
     [[nodiscard]] std::uint8_t code_at(std::uint32_t ccf) const {
         return world_.zone_memory()[ccf - world_.zone().guest_limit];
     }

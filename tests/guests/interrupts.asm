@@ -9,9 +9,15 @@
 TIMER equ 0x20                  ; IRQ 0 behind the first 8259
 WANTED_INTERRUPTS equ 1000
 ITERATIONS equ 12
+OTHER_DATA equ FREE_SELECTOR    ; data with another base
+OTHER_BASE equ 0x1000
+THIRD_DATA equ FREE_SELECTOR + 8
+THIRD_BASE equ 0x2000
 
     section .text
 guest_main:
+    set_descriptor OTHER_DATA, OTHER_BASE, 0xFFFFF, 0x93, 0xC
+    set_descriptor THIRD_DATA, THIRD_BASE, 0xFFFFF, 0x93, 0xC
     mov dword [hooks + TIMER * 4], timer
     mov dword [hooks + DB_ * 4], stepped
     call work                   ; IF 0 but for what it sets itself; no device is on yet
@@ -192,7 +198,40 @@ work:
     add esi, eax
     push es
     pop es
+    mov eax, OTHER_DATA
+    mov es, eax
+    mov fs, eax
+    mov edx, THIRD_DATA
+    mov gs, edx
+    add esi, [es:work_numbers - OTHER_BASE]
+    add esi, [fs:work_numbers + 4 - OTHER_BASE]
+    rol esi, 3
+    add esi, [gs:work_numbers + 8 - THIRD_BASE]
+    push edx
+    pop es
+    push es
+    pop fs
+    push eax
+    pop gs
+    add esi, [es:work_numbers + 12 - THIRD_BASE]
+    add esi, [fs:work_numbers - THIRD_BASE]
+    rol esi, 3
+    add esi, [gs:work_numbers + 4 - OTHER_BASE]
+    push ds
+    mov ds, eax
+    add esi, [work_numbers + 8 - OTHER_BASE]
+    mov ds, edx
+    add esi, [work_numbers - THIRD_BASE]
+    pop ds
+    add esi, [work_numbers + 4]
+    mov edi, gs
+    add esi, edi
+    push fs
+    pop edi
+    add esi, edi
     mov eax, ds
+    mov fs, eax
+    mov gs, eax
     mov es, eax
     mov eax, [gs:work_pointer]
     mov [gs:work_cell], esi
@@ -276,6 +315,7 @@ work:
     align 4
 work_pointer: dd work.callee
 work_cell: dd 0, 0
+work_numbers: dd 0x11223344, 0x55667788, 0x99AABBCC, 0xDDEEFF00
 reference: dd 0
 starts: dd 0
 interrupts: dd 0
