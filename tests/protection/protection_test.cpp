@@ -7,6 +7,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <random>
+#include <thread>
+
 namespace ringone::tests {
 namespace {
 
@@ -32,7 +37,36 @@ INSTANTIATE_TEST_SUITE_P(Guests, Protection,
                                           testing::ValuesIn(kAllOptions)),
                          name_of);
 
-// Without it the test above would pass however much a guest wrote.
+// These guests run with IF 0: an interrupt that waits makes each kick look for a boundary, and is never taken.
+class Kicked : public testing::TestWithParam<const char*> {};
+
+TEST_P(Kicked, AtAnyMomentNothingChanges) {
+    GuestMachine machine(translator::Options{});
+    std::atomic<bool> end{false};
+    std::thread timer([&] {
+        std::mt19937 random(1);
+        std::uniform_int_distribution<int> pause(1, 40);
+        machine.raise_interrupt();
+        while (!end.load()) {
+            std::this_thread::sleep_for(std::chrono::microseconds(pause(random)));
+            machine.world().kick();
+        }
+    });
+    const GuestRun run = machine.run(GetParam());
+    end.store(true);
+    timer.join();
+    EXPECT_EQ(run.stop.kind, vmm::StopKind::requested) << run.stop.why << " at " << std::hex << run.stop.eip;
+    EXPECT_EQ(run.exit_code, 0) << run.serial;
+    EXPECT_NE(run.serial.find("passed: "), std::string::npos) << run.serial;
+    EXPECT_EQ(machine.interrupts_taken(), 0U);
+    EXPECT_GT(machine.monitor().counters().kicks, 20U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Guests, Kicked,
+                         testing::Values("gates", "segments", "self_modifying", "stacks", "tasks", "user_pages"),
+                         [](const auto& tested) { return std::string(tested.param); });
+
+// Without it the first test would pass however much a guest wrote.
 TEST(ZoneGuard, FindsThePatternAndAChangedGate) {
     GuestMachine machine(translator::Options{});
     const ZoneGuard guard(machine.world());

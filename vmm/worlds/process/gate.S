@@ -94,7 +94,8 @@ ringone_gate_entered:
     .globl ringone_gate_abandon
 ringone_gate_abandon:
     movl $EXIT_KICK, CTX_EXIT(%rdi)
-    jmp ringone_gate_leave
+    mov CTX_HOST_RSP(%rdi), %rsp
+    jmp 2f                          # FS may not be the guest's yet: CTX_FS is
 
 # void ringone_gate_from_trap(GuestContext*, const void* fxsave_image): from the signal handler, which has saved the
 # guest's general registers, past the kernel: the image holds what the guest's x87/SSE registers were.
@@ -133,7 +134,7 @@ ringone_gate_leave:
     mov CTX_HOST_RSP(%rdi), %rsp
     cld
     mov %fs, CTX_FS(%rdi)
-    mov CTX_HOST_FS(%rdi), %rax
+2:  mov CTX_HOST_FS(%rdi), %rax
     wrfsbase %rax
     pop %r15
     pop %r14
