@@ -193,6 +193,7 @@ TEST_F(Emulation, HintsAccessNothing) {
     done({0x0F, 0x18, 0x03});             // PREFETCHNTA
     done({0x0F, 0x18, 0x0B});             // PREFETCHT0
     done({0x0F, 0x0D, 0x0B});             // PREFETCHW
+    done({0x0F, 0x0D, 0x13});             // PREFETCHWT1
     EXPECT_EQ(runner.runs, 0U);
 }
 
@@ -204,6 +205,36 @@ TEST_F(Emulation, AnX87StoreThatDoesNotHappenChangesNothing) {
     done({0xDF, 0x0D, 0x00, 0x80, 0, 0}); // FISTTP word [kAt]
     EXPECT_EQ(runner.last_operand, 0U);
     EXPECT_EQ(memory.get<std::uint16_t>(kAt), 0x1234U);
+}
+
+/// A misaligned operand that must be aligned was #SS or #PF where it also lay beyond the stack's limit or on no page.
+TEST_F(Emulation, MisalignmentOfAnSseOperandComesFirst) {
+    const GuestFault fault = GuestFault::with_code(vector::kGeneralProtection, 0);
+    memory.missing.insert(8);
+    vcpu.gpr[kEbx] = kAt + 8;
+    faults({0x0F, 0x28, 0x03}, fault); // MOVAPS
+    faults({0x0F, 0x58, 0x03}, fault); // ADDPS
+    faults({0x0F, 0x10, 0x03}, GuestFault::page(kAt + 8, 0)); // MOVUPS
+    define(kFree, kData, 0, 0xFF, 4);
+    vcpu.segment(Segment::ss) = cached(kFree);
+    vcpu.gpr[kEbp] = kAt + 8;
+    faults({0x0F, 0x28, 0x45, 0x00}, fault);
+    vcpu.gpr[kEbp] = kAt;
+    faults({0x0F, 0x28, 0x45, 0x00}, GuestFault::with_code(vector::kStackFault, 0));
+}
+
+/// CLFLUSH was taken for an access of 64 bytes.
+TEST_F(Emulation, FlushedLinesAreByteLoads) {
+    vcpu.gpr[kEbx] = kAt + 0xFFF;
+    memory.missing.insert(9);
+    done({0x0F, 0xAE, 0x3B});
+    vcpu.gpr[kEbx] = kAt + 0x1000;
+    faults({0x0F, 0xAE, 0x3B}, GuestFault::page(0x9000, 0));
+    define(kFree, kData, kAt, 0xFF, 4);
+    vcpu.segment(Segment::ds) = cached(kFree);
+    vcpu.gpr[kEbx] = 0xFF;
+    done({0x0F, 0xAE, 0x3B});
+    EXPECT_EQ(runner.runs, 0U);
 }
 
 TEST_F(Emulation, Xlat) {
@@ -387,6 +418,23 @@ TEST_F(Emulation, TheSourceFaultsBeforeTheDestination) {
     define(kFree, kData, 0, 0xFF, 4);
     vcpu.segment(Segment::es) = cached(kFree);
     faults({0xA4}, GuestFault::with_code(vector::kGeneralProtection, 0));
+}
+
+/// CMPS faulted at DS:ESI where CPUs fault at ES:EDI, and a misaligned operand went unseen behind the other one's limit.
+TEST_F(Emulation, StringOperandsAreCheckedOneAfterTheOther) {
+    define(kFree, kData, 0, 0xFF, 4);
+    vcpu.gpr[kEsi] = vcpu.gpr[kEdi] = kAt;
+    vcpu.segment(Segment::es) = cached(kFree);
+    vcpu.segment(Segment::ss) = cached(kFree);
+    faults({0x36, 0xA6}, GuestFault::with_code(vector::kGeneralProtection, 0)); // CMPSB ss:[esi]: ES:EDI first
+    faults({0x36, 0xA4}, GuestFault::with_code(vector::kStackFault, 0));        // MOVSB ss:[esi]: the source first
+    enter(3);
+    vcpu.segment(Segment::es) = cached(kFree);
+    vcpu.cr0 |= cr0::kAm;
+    vcpu.eflags |= eflags::kAlignmentCheck;
+    vcpu.gpr[kEsi] = kAt + 1;
+    vcpu.gpr[kEdi] = kAt;
+    faults({0xA5}, GuestFault::with_code(vector::kAlignmentCheck, 0)); // MOVSD
 }
 
 TEST_F(Emulation, StringsGoDownAndByAddressSize) {
