@@ -19,6 +19,7 @@ struct ShadowConfig {
                                                   ///< 16; a host needs up to 2 VMAs each, and vm.max_map_count is its
                                                   ///< limit
     std::uint32_t eager_runs = 0;                 ///< recently filled runs mapped at a space switch, before any fault
+    std::uint32_t eager_entries = 16;             ///< of a space, after which its recent fills are learned anew
     bool keep_spaces = true;                      ///< false: drop all non-global mappings at a CR3 load
     bool fill_neighbours = true;                  ///< false: one page a fill, where it is a small one
     PagingFeatures features{};

@@ -30,6 +30,7 @@ SpaceId ShadowMmu<Memory, Backend>::acquire_space(SpaceKey key) {
     space.in_use = true;
     space.key = key;
     space.recent_count = 0;
+    space.entries = 0;
     return chosen;
 }
 
@@ -174,10 +175,12 @@ void ShadowMmu<Memory, Backend>::hand_over(Region& from, SpaceId to, Sweep& swee
     });
 }
 
-/// Maps the runs that the space had filled last, before its code faults on them.
+/// Maps the runs that the space had filled last, before its code faults on them. Nothing tells whether it still uses
+/// them: now and then it has to fault on them again.
 template <PhysicalMemory Memory, Hardware Backend>
 void ShadowMmu<Memory, Backend>::map_recent(SpaceId id) {
-    const Space& space = store_.space(id);
+    Space& space = store_.space(id);
+    if (++space.entries >= config_.eager_entries) space.recent_count = space.entries = 0;
     const std::uint32_t known = std::min(space.recent_count, Space::kRecent);
     for (std::uint32_t i = 0; i < std::min(known, config_.eager_runs); ++i) {
         const LinearPage page{space.recent[(space.recent_count - 1 - i) % Space::kRecent]};

@@ -110,6 +110,7 @@ struct Space {
     std::uint16_t directory[kRegionSlots];
     std::uint32_t recent[kRecent]; ///< linear pages last filled, a ring
     std::uint32_t recent_count;
+    std::uint32_t entries; ///< switches to it since these began to be learned
 };
 
 /// The bookkeeping of the shadow MMU: spaces, regions, reverse map and traces, in memory handed in. It knows of no

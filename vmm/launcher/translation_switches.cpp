@@ -37,6 +37,7 @@ constexpr Switch kSwitches[] = {
     {"adaptive", translation<&translator::Options::adaptive>},
     {"native-memory", translation<&translator::Options::native_memory>, false},
     {"prefill", memory<&vmm::MemorySwitches::prefill>},
+    {"eager-spaces", memory<&vmm::MemorySwitches::eager_spaces>},
     {"trap-jump", process<&vmm::ProcessSwitches::trap_jump>},
     {"populate", process<&vmm::ProcessSwitches::populate>},
 };

@@ -9,6 +9,8 @@ namespace ringone::vmm {
 namespace {
 
 constexpr std::uint32_t kPage = 4096;
+/// More than a program that only passes something on touches before the next one's turn.
+constexpr std::uint32_t kEagerRuns = 12;
 constexpr auto kCodeTrace = mmu::Trace::translated_code;
 constexpr auto kTableTrace = mmu::Trace::descriptor_table;
 
@@ -38,25 +40,27 @@ constexpr std::uint64_t kBusEnd = 1ULL << 32U; ///< devices have 32-bit addresse
 
 } // namespace
 
-mmu::ShadowConfig GuestMemory::config(std::uint32_t ram_pages, std::uint32_t guest_limit) {
+mmu::ShadowConfig GuestMemory::config(std::uint32_t ram_pages, std::uint32_t guest_limit,
+                                      const MemorySwitches& switches) {
     mmu::ShadowConfig c;
     c.ram_pages = ram_pages;
     c.linear_limit = guest_limit / kPage;
+    c.eager_runs = switches.eager_spaces ? kEagerRuns : 0;
     return c;
 }
 
 std::size_t GuestMemory::metadata_bytes(std::uint32_t ram_pages) {
-    return ram_pages + alignof(std::max_align_t) + Mmu::arena_bytes(config(ram_pages, 0));
+    return ram_pages + alignof(std::max_align_t) + Mmu::arena_bytes(config(ram_pages, 0, {}));
 }
 
 GuestMemory::GuestMemory(World& world, HostServices& services, translator::TranslationCache& cache,
-                         Breakpoints& breakpoints, std::span<std::byte> metadata)
+                         Breakpoints& breakpoints, std::span<std::byte> metadata, const MemorySwitches& switches)
     : world_(world), services_(services), cache_(cache), breakpoints_(breakpoints), ram_(world),
       mappings_(world, breakpoints),
       data_writes_(reinterpret_cast<std::uint8_t*>(metadata.data())),
       mmu_(
           [&] {
-              mmu::ShadowConfig c = config(world.ram_pages(), world.zone().guest_limit);
+              mmu::ShadowConfig c = config(world.ram_pages(), world.zone().guest_limit, switches);
               c.max_runs = std::min(c.max_runs, world.max_runs() - WorldMappings::kSpareRuns);
               return c;
           }(),

@@ -7,6 +7,7 @@
 #include "vmm/monitor/breakpoints.hpp"
 #include "vmm/monitor/host_services.hpp"
 #include "vmm/monitor/memory_access.hpp"
+#include "vmm/monitor/memory_switches.hpp"
 #include "vmm/monitor/physical_memory.hpp"
 #include "vmm/monitor/system/hooks.hpp"
 #include "vmm/monitor/world.hpp"
@@ -39,7 +40,7 @@ public:
     [[nodiscard]] static std::size_t metadata_bytes(std::uint32_t ram_pages);
 
     GuestMemory(World& world, HostServices& services, translator::TranslationCache& cache, Breakpoints& breakpoints,
-                std::span<std::byte> metadata);
+                std::span<std::byte> metadata, const MemorySwitches& switches);
 
     [[nodiscard]] MaybeFault read(std::uint32_t linear, std::span<std::byte> to, AccessPrivilege privilege) override;
     [[nodiscard]] MaybeFault write(std::uint32_t linear, std::span<const std::byte> from,
@@ -94,7 +95,8 @@ private:
     /// A kernel that gives user programs less than this has some other layout: segments do not tell it apart.
     static constexpr std::uint32_t kLeastUserLimit = 0x40000000;
 
-    [[nodiscard]] static mmu::ShadowConfig config(std::uint32_t ram_pages, std::uint32_t guest_limit);
+    [[nodiscard]] static mmu::ShadowConfig config(std::uint32_t ram_pages, std::uint32_t guest_limit,
+                                                  const MemorySwitches& switches);
     [[nodiscard]] static mmu::Access access(AccessType type, AccessPrivilege privilege);
     [[nodiscard]] MaybeFault translate(std::uint32_t linear, AccessType type, AccessPrivilege privilege,
                                        mmu::GuestPhysical& physical);

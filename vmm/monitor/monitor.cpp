@@ -24,7 +24,7 @@ Monitor::Monitor(World& world, HostServices& services, const CpuidModel& cpuid, 
       translator_(world.zone().code, *world.zone().gs, world.zone().exit_gate,
                   metadata.first(translator::Translator::metadata_bytes()), options),
       memory_(world, services, translator_.cache(), breakpoints_,
-              metadata.subspan(translator::Translator::metadata_bytes() + CodeViews::metadata_bytes())),
+              metadata.subspan(translator::Translator::metadata_bytes() + CodeViews::metadata_bytes()), switches_),
       views_(translator_.cache(), memory_,
              metadata.subspan(translator::Translator::metadata_bytes(), CodeViews::metadata_bytes())) {}
 

@@ -44,7 +44,7 @@ constexpr std::uint64_t kOperations = 100'000;
 TEST(ShadowModelTest, OneLinearSpace) { run_model<SingleSpace>({.seed = 1}, kOperations); }
 
 TEST(ShadowModelTest, OneLinearSpaceEagerAtSwitches) {
-    run_model<SingleSpace>({.seed = 2, .config = {.eager_runs = 8}}, kOperations);
+    run_model<SingleSpace>({.seed = 2, .config = {.eager_runs = 8, .eager_entries = 4}}, kOperations);
 }
 
 TEST(ShadowModelTest, OneLinearSpaceWithEverythingOff) {

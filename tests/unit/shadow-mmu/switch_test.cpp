@@ -30,7 +30,7 @@ constexpr std::uint64_t kLarge = 0x80;
 /// both, but in directories of their own; below it each has pages of its own at the same addresses.
 class SwitchTest : public ::testing::Test {
 protected:
-    SwitchTest() {
+    explicit SwitchTest(ShadowConfig config = {.ram_pages = kRamPages}) : config_(config) {
         for (std::uint64_t process = 0; process < 2; ++process) {
             const std::uint64_t user_directory = page(8 + process);
             const std::uint64_t kernel_directory = page(10 + process);
@@ -70,12 +70,11 @@ protected:
     void touch_kernel() { touch(kKernelArea * 512, (kLargeAreas + 1) * 512); }
     void touch_user() { touch(kUserArea * 512, 16); }
 
-    static ShadowConfig config() { return {.ram_pages = kRamPages}; }
-
+    ShadowConfig config_;
     FakeMemory memory_{kRamPages, 0};
     SingleSpace hardware_{kLinearPages, kRamPages};
-    std::vector<std::byte> arena_ = std::vector<std::byte>(ShadowMmu<FakeMemory, SingleSpace>::arena_bytes(config()));
-    ShadowMmu<FakeMemory, SingleSpace> mmu_{config(), memory_, hardware_, arena_};
+    std::vector<std::byte> arena_ = std::vector<std::byte>(ShadowMmu<FakeMemory, SingleSpace>::arena_bytes(config_));
+    ShadowMmu<FakeMemory, SingleSpace> mmu_{config_, memory_, hardware_, arena_};
 };
 
 /// A kernel without global pages stayed mapped only where the next space had been in it before: PAE kernels took three
@@ -103,6 +102,44 @@ TEST_F(SwitchTest, WhatTheNextSpaceDoesNotMapGoes) {
     enter(1);
     for (std::uint32_t i = 0; i < 3; ++i) EXPECT_FALSE(hardware_.page((kKernelArea + i) * 512 + 7).mapped()) << i;
     EXPECT_TRUE(hardware_.page((kKernelArea + 3) * 512 + 7).mapped());
+}
+
+class EagerSwitchTest : public SwitchTest {
+protected:
+    static constexpr std::uint32_t kEntries = 3;
+    EagerSwitchTest() : SwitchTest({.ram_pages = kRamPages, .eager_runs = 4, .eager_entries = kEntries}) {}
+    [[nodiscard]] bool user_mapped() { return hardware_.page(kUserArea * 512).mapped(); }
+};
+
+/// Two programs that pass a byte to and fro faulted on the same three pages at each turn.
+TEST_F(EagerSwitchTest, WhatASpaceFaultedOnComesBackWithIt) {
+    touch_user(); // the space has been entered once
+    enter(1);
+    EXPECT_FALSE(user_mapped()) << "it has not faulted yet";
+    touch_user();
+    enter(0);
+    EXPECT_TRUE(user_mapped());
+    EXPECT_EQ(hardware_.page(kUserArea * 512).ram, 1024U);
+    enter(1);
+    EXPECT_EQ(hardware_.page(kUserArea * 512).ram, 1024U + 64U);
+    EXPECT_EQ(mmu_.counters().eager_maps, 2U);
+}
+
+/// Else what a program used once would come back for ever.
+TEST_F(EagerSwitchTest, ItHasToFaultAgainNowAndThen) {
+    touch_user();
+    for (std::uint32_t entry = 2; entry < kEntries; ++entry) {
+        enter(1);
+        enter(0);
+        EXPECT_TRUE(user_mapped()) << entry;
+    }
+    enter(1);
+    enter(0);
+    EXPECT_FALSE(user_mapped());
+    touch_user();
+    enter(1);
+    enter(0);
+    EXPECT_TRUE(user_mapped());
 }
 
 TEST_F(SwitchTest, Cost) {
