@@ -9,6 +9,7 @@ namespace ringone::vmm {
 namespace {
 
 constexpr std::uint32_t kPage = 4096;
+constexpr std::uint32_t kLeastRuns = 16; // of a ShadowConfig, and of World::max_runs()
 /// More than a program that only passes something on touches before the next one's turn.
 constexpr std::uint32_t kEagerRuns = 12;
 constexpr auto kCodeTrace = mmu::Trace::translated_code;
@@ -61,7 +62,8 @@ GuestMemory::GuestMemory(World& world, HostServices& services, translator::Trans
       mmu_(
           [&] {
               mmu::ShadowConfig c = config(world.ram_pages(), world.zone().guest_limit, switches);
-              c.max_runs = std::min(c.max_runs, world.max_runs() - WorldMappings::kSpareRuns);
+              // Where there are no runs to spare, breakpoints use what the world keeps for its host's own mappings.
+              c.max_runs = std::min(c.max_runs, std::max(kLeastRuns, world.max_runs() - WorldMappings::kSpareRuns));
               return c;
           }(),
           ram_, mappings_, [&] {

@@ -53,7 +53,7 @@ public:
     [[nodiscard]] virtual bool unmap(std::uint32_t linear_page, std::uint32_t pages) = 0;
     /// False when the host has no room: each page then has the old protection or the new one.
     [[nodiscard]] virtual bool protect(std::uint32_t linear_page, std::uint32_t pages, Protection protection) = 0;
-    /// So many runs of pages can be mapped, whatever their places: contiguous RAM, one protection. At least 24.
+    /// So many runs of pages can be mapped, whatever their places: contiguous RAM, one protection. At least 16.
     [[nodiscard]] virtual std::uint32_t max_runs() const = 0;
     /// Guest RAM as the monitor sees it.
     [[nodiscard]] virtual std::uint8_t* ram() = 0;

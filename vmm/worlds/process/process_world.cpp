@@ -34,7 +34,7 @@ constexpr std::uint16_t kUserCode64 = 0x33;
 constexpr unsigned long kHwcap2FsGsBase = 1U << 1U; // AT_HWCAP2 bit 1, Linux Documentation/x86/x86_64/fsgs.rst
 constexpr std::uint32_t kGatePage = kPage;
 constexpr std::uint32_t kUsualMmapMinAddr = 65536;
-constexpr std::uint32_t kLeastRuns = 24; // of World::max_runs()
+constexpr std::uint32_t kLeastRuns = 16; // of World::max_runs()
 
 constexpr std::uint16_t ldt_selector(std::uint32_t entry) { return static_cast<std::uint16_t>(entry << 3U | 7U); }
 
