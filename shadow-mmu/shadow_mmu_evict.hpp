@@ -203,7 +203,8 @@ std::uint32_t ShadowMmu<Memory, Backend>::count_runs() {
             live.words[word] |= own->live.words[word];
         }
         live.for_each([&](std::uint32_t slot) {
-            see(global != nullptr && global->live.has(slot) ? *global : *own, slot);
+            if (global != nullptr && global->live.has(slot)) see(*global, slot);
+            else if (own != nullptr) see(*own, slot);
         });
         ++index;
     }
