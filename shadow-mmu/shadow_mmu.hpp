@@ -73,6 +73,8 @@ public:
     void set_user_limit(LinearPage limit);
     /// The lowest supervisor page of the current space that was ever filled and not dropped; linear_limit if none.
     [[nodiscard]] LinearPage lowest_supervisor_page();
+    /// Mapped supervisor pages that user mode could reach: 0 means that changes of privilege cost nothing.
+    [[nodiscard]] std::uint32_t exposed_pages() const { return store_.exposed_pages(); }
 
     /// Makes all mappings of the page read-only, those to come as well. True when it was not traced for the reason.
     bool protect_page(RamPage ram, Trace reason);

@@ -70,9 +70,14 @@ void TranslationCache::write_common_stubs() {
     }
 }
 
-std::uint8_t TranslationCache::intern(const CodeContext& context) {
+std::uint8_t TranslationCache::find_context(const CodeContext& context) const {
     for (std::uint32_t i = 0; i < context_count_; ++i)
         if (contexts_[i] == context) return static_cast<std::uint8_t>(i);
+    return kNoContext;
+}
+
+std::uint8_t TranslationCache::intern(const CodeContext& context) {
+    if (const std::uint8_t known = find_context(context); known != kNoContext) return known;
     if (context_count_ == kMaxContexts) flush();
     contexts_[context_count_] = context;
     return static_cast<std::uint8_t>(context_count_++);
@@ -403,7 +408,7 @@ void TranslationCache::flush() {
     current_ = 0;
     context_count_ = 0;
     for (std::uint32_t c = 0; c < kDispatchClasses; ++c) {
-        active_[c] = 0xFF;
+        active_[c] = kNoContext;
         reset_dispatch(c);
     }
     ++counters_.flushes;

@@ -88,7 +88,7 @@ public:
     static constexpr std::uint32_t kLinksPerUnit = 12288;
     static constexpr std::uint32_t kSideEntriesPerUnit = 65536;
     /// Room that begin_block() guarantees, in bytes: fragment body, and stubs.
-    static constexpr std::uint32_t kMaxBodyBytes = 4096;
+    static constexpr std::uint32_t kMaxBodyBytes = 6144;
     static constexpr std::uint32_t kMaxStubBytes = 1024;
 
     /// Bytes of metadata the constructor needs.
@@ -98,6 +98,11 @@ public:
     TranslationCache(CodeMemory code, GsArea& gs, std::uint32_t exit_gate, std::span<std::byte> metadata);
 
     [[nodiscard]] std::uint8_t intern(const CodeContext& context);
+    /// The same context's number if it has one, else kNoContext.
+    [[nodiscard]] std::uint8_t find_context(const CodeContext& context) const;
+    /// The context whose indirect branches find each other by their table; kNoContext when there is none yet.
+    [[nodiscard]] std::uint8_t active(std::uint32_t dispatch_class) const { return active_[dispatch_class]; }
+    static constexpr std::uint8_t kNoContext = 0xFF;
     /// Makes the context's dispatch tables current; fragments of another context in its class are not reachable.
     void activate(std::uint8_t context);
 
@@ -238,7 +243,7 @@ private:
     std::uint32_t* page_buckets_;
     CodeContext contexts_[kMaxContexts];
     std::uint32_t context_count_ = 0;
-    std::uint8_t active_[kDispatchClasses] = {0xFF, 0xFF};
+    std::uint8_t active_[kDispatchClasses] = {kNoContext, kNoContext};
     CacheCounters counters_{};
 };
 

@@ -104,6 +104,32 @@ public:
         byte(0xB7);
         byte(0xC0U | number(reg));
     }
+    /// MOVZX ecx, ax
+    void zero_extend_ecx_from_ax() {
+        byte(0x0F);
+        byte(0xB7);
+        byte(0xC8);
+    }
+    /// MOV reg, [esp + displacement] (displacement below 128)
+    void load_stack_at(Reg32 reg, std::uint32_t displacement) {
+        byte(0x8B);
+        byte(0x44U | number(reg) << 3U);
+        byte(0x24);
+        byte(displacement);
+    }
+    /// LAHF ; SETO al
+    void save_status() {
+        byte(0x9F);
+        byte(0x0F);
+        byte(0x90);
+        byte(0xC0);
+    }
+    /// ADD al, 7Fh, which overflows where AL is 1 ; SAHF
+    void restore_status() {
+        byte(0x04);
+        byte(0x7F);
+        byte(0x9E);
+    }
     /// OP reg, imm32 for ALU group 1 (`extension`: 0 ADD, 1 OR, 4 AND, 6 XOR, 7 CMP)
     void alu_immediate(std::uint32_t extension, Reg32 reg, std::uint32_t value) {
         byte(0x81);

@@ -34,18 +34,33 @@ inline constexpr std::uint32_t kScratchBytes = 1024;
 struct SelectorWay {
     std::uint32_t selector; ///< kNoSelector: none
     std::uint32_t shadow;
-    std::uint32_t wrap; ///< swap_wrap with it, where FS holds this segment
+    std::uint32_t user_shadow; ///< for the guest's user mode; kNoPassage where that may not have the segment
+    std::uint32_t wrap; ///< ModeSegments::swap_wrap with it, where FS holds this segment: FS in the kernel, GS in user mode
 };
 inline constexpr std::uint32_t kSelectorWays = 2;
 inline constexpr std::uint32_t kSegmentRegisters = 6;
 inline constexpr std::uint32_t kNoSelector = 0xFFFFFFFF;
+
+/// Above all selectors, and so are sums of it and a few of them.
+inline constexpr std::uint32_t kNoPassage = 0x10000;
+
+/// Shadow selectors that fragments load, for the guest's kernel or its user mode.
+struct ModeSegments {
+    std::uint32_t swap_fs;    ///< what FS holds
+    std::uint32_t swap_other; ///< the guest's other one of FS and GS
+    std::uint32_t swap_cs;    ///< reads the guest's code segment as data
+    std::uint32_t swap_wrap;  ///< what wraps at 4 GiB of the segment that FS holds
+    std::uint32_t ss;
+    std::uint32_t es, ds;     ///< loaded by passages to user mode
+    std::uint32_t cs_selector, ss_selector; ///< the guest's, that MOV r, sreg shows
+};
 
 /// The monitor's data that fragments reach through GS. GS covers this structure and nothing else, and no guest
 /// instruction reaches GS. Owner: the vCPU thread, except `kick`.
 struct GsArea {
     std::uint32_t spill_eax;
     std::uint32_t spill_ecx;
-    std::uint32_t spill_edx;
+    std::uint32_t return_esp; ///< what an inlined IRET has found on the stack
     std::uint32_t target; ///< guest EIP an indirect branch goes to
     std::uint32_t exit_info;
     std::uint32_t exit_eip;
@@ -58,13 +73,16 @@ struct GsArea {
     std::uint32_t interrupt_waits;
     std::uint32_t temporary;
     std::uint32_t return_target; ///< guest EIP of the last return that missed the return cache
-    std::uint16_t guest_selectors[kSegmentRegisters][2]; ///< what MOV r, sreg shows; encoding order; second half zero
-    std::uint32_t swap_fs;               ///< shadow selector that FS holds
-    std::uint32_t swap_other;            ///< shadow selector of the guest's other one of FS and GS
-    std::uint32_t swap_cs;               ///< shadow selector that reads the guest's code segment as data
-    std::uint32_t swap_wrap;             ///< shadow selector of what wraps at 4 GiB of the segment that FS holds
+    std::uint32_t flags_spill;
+    std::uint16_t guest_selectors[kSegmentRegisters][2]; ///< what MOV r, sreg shows, but for CS and SS; encoding order; second half zero
+    ModeSegments modes[kDispatchClasses];
     SelectorWay ways[kSelectorWays][kSegmentRegisters]; ///< encoding order
     std::uint32_t loaded_way[kSegmentRegisters];         ///< 1 + the way that a fragment has loaded since the monitor looked; 0: none
+    /// Passages from the guest's kernel to its user mode and back, by SYSENTER, SYSEXIT and IRET: 0 where fragments may
+    /// take them, else kNoPassage.
+    std::uint32_t enter_closed, exit_closed, return_closed;
+    std::uint32_t enter_esp, enter_eip; ///< where SYSENTER leads
+    std::uint32_t passage; ///< 1 + the dispatch class that the last passage led to since the monitor looked; 0: none
     alignas(64) std::uint8_t scratch[kScratchBytes];
     alignas(64) std::uint32_t return_cache[kDispatchClasses][kDispatchEntries];
     std::uint32_t indirect_table[kDispatchClasses][kDispatchEntries];

@@ -13,6 +13,9 @@ constexpr std::uint32_t kDf = 0x400;
 constexpr std::uint32_t kOf = 0x800;
 /// TF, IOPL, NT, AC, ID: a POPF that changes one of these is the monitor's.
 constexpr std::uint32_t kRareFlags = 0x100 | 0x3000 | 0x4000 | 0x40000 | 0x200000;
+/// Those, VM, VIF and VIP, for an IRET.
+constexpr std::uint32_t kRareReturnFlags = kRareFlags | 0x20000 | 0x80000 | 0x100000;
+constexpr std::uint32_t kKernel = 0, kUser = 1; ///< dispatch classes
 constexpr std::uint32_t kConditionZero = 4;
 constexpr std::uint32_t kConditionNotZero = 5;
 constexpr std::uint32_t kAnd = 4;
@@ -22,6 +25,9 @@ constexpr std::uint32_t kXorLoad = 0x33;
 /// Does the code of a terminal begin with instructions that change nothing the guest can see?
 constexpr bool starts_undoable(TerminalKind kind) {
     switch (kind) {
+    case TerminalKind::enter_kernel:
+    case TerminalKind::exit_kernel:
+    case TerminalKind::return_to_user:
     case TerminalKind::callout:
     case TerminalKind::fault:
     case TerminalKind::step:
@@ -32,13 +38,17 @@ constexpr bool starts_undoable(TerminalKind kind) {
     }
 }
 
-constexpr std::uint32_t spill(Reg32 reg) {
-    return reg == Reg32::eax ? offsetof(GsArea, spill_eax) : offsetof(GsArea, spill_ecx);
+/// A slot of ModeSegments, `field` being its offset there.
+constexpr std::uint32_t mode_slot(std::uint32_t mode, std::size_t field) {
+    return static_cast<std::uint32_t>(offsetof(GsArea, modes) + mode * sizeof(ModeSegments) + field);
 }
 
-/// A 16-bit or 32-bit general register.
-Reg32 general_register(ZydisRegister reg) {
-    return static_cast<Reg32>(ZydisRegisterGetId(reg) & 7);
+constexpr std::uint32_t table(std::size_t base, std::uint32_t dispatch_class) {
+    return static_cast<std::uint32_t>(base) + dispatch_class * kDispatchEntries * 4;
+}
+
+constexpr std::uint32_t spill(Reg32 reg) {
+    return reg == Reg32::eax ? offsetof(GsArea, spill_eax) : offsetof(GsArea, spill_ecx);
 }
 
 } // namespace
@@ -58,9 +68,7 @@ struct Emission {
 
     [[nodiscard]] bool caches_returns() const { return options.return_cache && !one_instruction; }
     [[nodiscard]] std::uint32_t dispatch_class() const { return plan.context.dispatch_class(); }
-    [[nodiscard]] std::uint32_t table(std::size_t base) const {
-        return static_cast<std::uint32_t>(base) + dispatch_class() * kDispatchEntries * 4;
-    }
+    [[nodiscard]] std::uint32_t own_slot(std::size_t field) const { return mode_slot(dispatch_class(), field); }
 
     void mark(std::uint32_t eip, unsigned flags) {
         cache.add_side_entry({static_cast<std::uint16_t>(w.address() - begin),
@@ -84,7 +92,7 @@ struct Emission {
         w.load_segment_gs(SegmentRegister::fs, selector);
         copy(instruction, SegmentPrefix::fs);
         mark(instruction.next_eip(), Flags::undoable);
-        w.load_segment_gs(SegmentRegister::fs, offsetof(GsArea, swap_fs));
+        w.load_segment_gs(SegmentRegister::fs, own_slot(offsetof(ModeSegments, swap_fs)));
     }
 
     void to_callout(std::uint32_t eip) {
@@ -108,8 +116,7 @@ struct Emission {
     void pushf(std::uint32_t eip) {
         w.byte(0x9C);
         mark(eip, 0); // the image on the stack is not the guest's yet: only forward from here
-        w.store_gs(spill(Reg32::eax), Reg32::eax);
-        w.store_gs(spill(Reg32::ecx), Reg32::ecx);
+        spill_both();
         w.load_stack(Reg32::eax);
         w.load_gs(Reg32::ecx, offsetof(GsArea, flags_delta));
         w.add_eax_ecx();
@@ -123,8 +130,7 @@ struct Emission {
     void popf(std::uint32_t eip) {
         w.pop_gs(offsetof(GsArea, temporary));
         mark(eip, 0);
-        w.store_gs(spill(Reg32::eax), Reg32::eax);
-        w.store_gs(spill(Reg32::ecx), Reg32::ecx);
+        spill_both();
         w.load_gs(Reg32::eax, offsetof(GsArea, temporary));
         w.move(Reg32::ecx, Reg32::eax);
         w.alu_gs(kXorLoad, Reg32::ecx, offsetof(GsArea, virtual_flags));
@@ -135,12 +141,17 @@ struct Emission {
         w.compare_gs(offsetof(GsArea, interrupt_waits), 0);
         std::uint8_t* none_waits = w.branch_forward(kConditionZero);
         w.resolve(rare);
-        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
-        w.load_gs(Reg32::eax, spill(Reg32::eax));
+        fill_both();
         w.add_esp(0U - 4U);
         to_callout(eip);
         w.resolve(no_if);
         w.resolve(none_waits);
+        load_flags();
+        fill_both();
+    }
+
+    /// Sets status flags, DF and IF by the image in EAX; uses ECX.
+    void load_flags() {
         w.move(Reg32::ecx, Reg32::eax);
         w.alu_immediate(kAnd, Reg32::ecx, kIf);
         w.store_gs(offsetof(GsArea, virtual_if), Reg32::ecx);
@@ -158,65 +169,89 @@ struct Emission {
         w.byte(0x88); // MOV ah, al
         w.byte(0xC4);
         w.byte(0x9E); // SAHF
-        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
-        w.load_gs(Reg32::eax, spill(Reg32::eax));
+    }
+
+    [[nodiscard]] std::uint32_t selector_slot(SegmentRegister segment) const {
+        if (segment == SegmentRegister::cs) return own_slot(offsetof(ModeSegments, cs_selector));
+        if (segment == SegmentRegister::ss) return own_slot(offsetof(ModeSegments, ss_selector));
+        return static_cast<std::uint32_t>(offsetof(GsArea, guest_selectors) + static_cast<std::uint32_t>(segment) * 4);
     }
 
     void read_selector(const Instruction& instruction) {
         const bool push = instruction.mnemonic() == ZYDIS_MNEMONIC_PUSH;
         const ZydisDecodedOperand& source = instruction.operands[push ? 0 : 1];
         const auto segment = static_cast<std::uint32_t>(source.reg.value - ZYDIS_REGISTER_ES);
-        const auto slot = static_cast<std::uint32_t>(offsetof(GsArea, guest_selectors) + segment * 4);
+        const std::uint32_t slot = selector_slot(static_cast<SegmentRegister>(segment));
         if (push) w.push_gs(slot);
         else w.load_gs(static_cast<Reg32>(instruction.operands[0].reg.value - ZYDIS_REGISTER_EAX), slot);
     }
 
+    void copy_slot(std::uint32_t from, std::uint32_t to) {
+        w.load_gs(Reg32::eax, from);
+        w.store_gs(to, Reg32::eax);
+    }
+
     /// One of the ways of a segment register: found. What the monitor reads is written first, the register last.
-    void take_way(std::uint32_t segment, std::uint32_t way) {
-        const auto slot = static_cast<std::uint32_t>(offsetof(GsArea, ways) +
-                                                     (way * kSegmentRegisters + segment) * sizeof(SelectorWay));
-        const auto shadow = slot + static_cast<std::uint32_t>(offsetof(SelectorWay, shadow));
-        const auto copy_slot = [&](std::uint32_t from, std::size_t to) {
-            w.load_gs(Reg32::eax, from);
-            w.store_gs(static_cast<std::uint32_t>(to), Reg32::eax);
-        };
-        w.store_gs_immediate(static_cast<std::uint32_t>(offsetof(GsArea, loaded_way) + segment * 4), way + 1);
-        copy_slot(slot, offsetof(GsArea, guest_selectors) + segment * 4);
-        const auto held = plan.context.fs_holds_gs ? SegmentRegister::gs : SegmentRegister::fs;
-        const auto reg = static_cast<SegmentRegister>(segment);
-        if (reg == held) {
-            copy_slot(shadow, offsetof(GsArea, swap_fs));
-            copy_slot(slot + static_cast<std::uint32_t>(offsetof(SelectorWay, wrap)), offsetof(GsArea, swap_wrap));
+    void take_way(SegmentRegister segment, std::uint32_t way) {
+        const std::uint32_t slot = way_slot(segment, way);
+        const std::uint32_t shadow = slot + offsetof(SelectorWay, shadow);
+        const std::uint32_t user_shadow = slot + offsetof(SelectorWay, user_shadow);
+        const std::uint32_t wrap = slot + offsetof(SelectorWay, wrap);
+        w.store_gs_immediate(static_cast<std::uint32_t>(offsetof(GsArea, loaded_way) + static_cast<std::uint32_t>(segment) * 4),
+                             way + 1);
+        copy_slot(slot, selector_slot(segment));
+        switch (segment) {
+        case SegmentRegister::fs: // which FS holds here, and not in user mode
+            copy_slot(shadow, mode_slot(kKernel, offsetof(ModeSegments, swap_fs)));
+            copy_slot(wrap, mode_slot(kKernel, offsetof(ModeSegments, swap_wrap)));
+            copy_slot(user_shadow, mode_slot(kUser, offsetof(ModeSegments, swap_other)));
             w.load_segment_gs(SegmentRegister::fs, shadow);
-        } else if (reg == SegmentRegister::fs || reg == SegmentRegister::gs) {
-            copy_slot(shadow, offsetof(GsArea, swap_other));
-        } else {
-            w.load_segment_gs(reg, shadow);
+            return;
+        case SegmentRegister::gs:
+            copy_slot(shadow, mode_slot(kKernel, offsetof(ModeSegments, swap_other)));
+            copy_slot(user_shadow, mode_slot(kUser, offsetof(ModeSegments, swap_fs)));
+            copy_slot(wrap, mode_slot(kUser, offsetof(ModeSegments, swap_wrap)));
+            return;
+        case SegmentRegister::es: copy_slot(user_shadow, mode_slot(kUser, offsetof(ModeSegments, es))); break;
+        default: copy_slot(user_shadow, mode_slot(kUser, offsetof(ModeSegments, ds))); break;
         }
+        w.load_segment_gs(segment, shadow);
+    }
+
+    [[nodiscard]] static std::uint32_t way_slot(SegmentRegister segment, std::uint32_t way) {
+        const std::uint32_t number = way * kSegmentRegisters + static_cast<std::uint32_t>(segment);
+        return static_cast<std::uint32_t>(offsetof(GsArea, ways) + number * sizeof(SelectorWay));
+    }
+
+    void spill_both() {
+        w.store_gs(spill(Reg32::ecx), Reg32::ecx);
+        w.store_gs(spill(Reg32::eax), Reg32::eax);
+    }
+    void fill_both() {
+        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
+        w.load_gs(Reg32::eax, spill(Reg32::eax));
     }
 
     void load_selector(const Instruction& instruction, bool pop) {
         const std::uint32_t eip = instruction.eip;
-        const auto segment = static_cast<std::uint32_t>(instruction.operands[0].reg.value - ZYDIS_REGISTER_ES);
-        w.store_gs(spill(Reg32::ecx), Reg32::ecx);
-        w.store_gs(spill(Reg32::eax), Reg32::eax);
+        const auto segment = static_cast<SegmentRegister>(instruction.operands[0].reg.value - ZYDIS_REGISTER_ES);
+        spill_both();
         mark(eip, Flags::undoable | Flags::restore_eax | Flags::restore_ecx);
         if (pop) {
             w.load_stack(Reg32::eax);
             w.zero_extend_eax(Reg32::eax);
         } else {
-            w.zero_extend_eax(general_register(instruction.operands[1].reg.value));
+            std::uint8_t code[kMaxReencodedLength];
+            w.bytes({code, reencode_selector_load(instruction, SegmentPrefix::keep, code)});
         }
         w.complement_eax();
         std::uint8_t* found[kSelectorWays];
         for (std::uint32_t way = 0; way < kSelectorWays; ++way) {
-            w.load_gs(Reg32::ecx, static_cast<std::uint32_t>(offsetof(GsArea, ways) +
-                                                             (way * kSegmentRegisters + segment) * sizeof(SelectorWay)));
+            w.load_gs(Reg32::ecx, way_slot(segment, way));
             w.sum_and_one(); // zero where they are alike
             found[way] = w.jecxz_forward();
         }
-        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
-        w.load_gs(Reg32::eax, spill(Reg32::eax));
+        fill_both();
         to_callout(eip);
         std::uint8_t* done = nullptr;
         for (std::uint32_t way = 0; way < kSelectorWays; ++way) {
@@ -227,8 +262,7 @@ struct Emission {
         }
         w.resolve(done);
         if (pop) w.add_esp(4);
-        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
-        w.load_gs(Reg32::eax, spill(Reg32::eax));
+        fill_both();
     }
 
     void step(const Step& s) {
@@ -243,9 +277,9 @@ struct Emission {
             copy(instruction, instruction.segment_override() == ZYDIS_REGISTER_FS ? SegmentPrefix::keep
                                                                                   : SegmentPrefix::fs);
             break;
-        case StepKind::swap_other: swapped(instruction, offsetof(GsArea, swap_other)); break;
-        case StepKind::swap_wrap: swapped(instruction, offsetof(GsArea, swap_wrap)); break;
-        case StepKind::swap_code: swapped(instruction, offsetof(GsArea, swap_cs)); break;
+        case StepKind::swap_other: swapped(instruction, own_slot(offsetof(ModeSegments, swap_other))); break;
+        case StepKind::swap_wrap: swapped(instruction, own_slot(offsetof(ModeSegments, swap_wrap))); break;
+        case StepKind::swap_code: swapped(instruction, own_slot(offsetof(ModeSegments, swap_cs))); break;
         case StepKind::cli: w.store_gs_immediate(offsetof(GsArea, virtual_if), 0); break;
         case StepKind::sti: sti(instruction.eip); break;
         case StepKind::pushf: pushf(instruction.eip); break;
@@ -276,7 +310,7 @@ struct Emission {
         w.store_gs(offsetof(GsArea, target), Reg32::ecx);
         if (!options.indirect_lookup || one_instruction) return w.jump(cache.indirect_miss());
         w.dispatch_index();
-        w.jump_table_gs(table(offsetof(GsArea, indirect_table)));
+        w.jump_table_gs(table(offsetof(GsArea, indirect_table), dispatch_class()));
     }
 
     /// The same, with the site's first target compared in place.
@@ -317,13 +351,142 @@ struct Emission {
             w.pop(Reg32::ecx);
             mark(t.eip, 0);
             w.dispatch_index();
-            w.jump_table_gs(table(offsetof(GsArea, return_cache)));
+            w.jump_table_gs(table(offsetof(GsArea, return_cache), dispatch_class()));
             return;
         }
         w.load_stack(Reg32::ecx);
         mark(t.eip, 0);
         w.add_esp(4U + t.immediate);
         leave_indirect();
+    }
+
+    /// Goes to the target in ECX at the other privilege, where only what its dispatch table knows runs at once.
+    void pass(std::uint32_t mode) {
+        w.store_gs(offsetof(GsArea, target), Reg32::ecx);
+        w.dispatch_index();
+        w.jump_table_gs(table(offsetof(GsArea, indirect_table), mode));
+    }
+
+    /// SDM Vol. 2, SYSENTER. What DS and ES hold stays, truncated for user mode: the monitor helps where that is too little.
+    void enter_kernel(const Terminal& t) {
+        w.store_gs(spill(Reg32::ecx), Reg32::ecx);
+        mark(t.eip, Flags::undoable | Flags::restore_ecx);
+        w.load_gs(Reg32::ecx, offsetof(GsArea, enter_closed));
+        std::uint8_t* open = w.jecxz_forward();
+        w.load_gs(Reg32::ecx, spill(Reg32::ecx));
+        to_callout(t.eip);
+        w.resolve(open);
+        mark(t.eip, 0);
+        w.store_gs_immediate(offsetof(GsArea, passage), kKernel + 1);
+        w.store_gs_immediate(offsetof(GsArea, virtual_if), 0);
+        w.load_segment_gs(SegmentRegister::fs, mode_slot(kKernel, offsetof(ModeSegments, swap_fs)));
+        w.load_segment_gs(SegmentRegister::ss, mode_slot(kKernel, offsetof(ModeSegments, ss)));
+        w.load_gs(Reg32::esp, offsetof(GsArea, enter_esp));
+        w.load_gs(Reg32::ecx, offsetof(GsArea, enter_eip));
+        pass(kKernel);
+    }
+
+    /// Leads on only where the way to user mode is open and all segment registers may keep what they hold.
+    std::uint8_t* check_user_way(std::size_t closed) {
+        constexpr std::size_t kChecked[] = {offsetof(ModeSegments, es), offsetof(ModeSegments, ds),
+                                            offsetof(ModeSegments, swap_fs), offsetof(ModeSegments, swap_other)};
+        w.load_gs(Reg32::eax, static_cast<std::uint32_t>(closed));
+        for (const std::size_t field : kChecked) {
+            w.load_gs(Reg32::ecx, mode_slot(kUser, field));
+            w.add_eax_ecx();
+        }
+        w.zero_extend_ecx_from_ax();
+        w.complement_eax();
+        w.sum_and_one(); // zero where nothing was kNoPassage
+        return w.jecxz_forward();
+    }
+
+    void load_user_segments() {
+        w.store_gs_immediate(offsetof(GsArea, passage), kUser + 1);
+        w.load_segment_gs(SegmentRegister::es, mode_slot(kUser, offsetof(ModeSegments, es)));
+        w.load_segment_gs(SegmentRegister::ds, mode_slot(kUser, offsetof(ModeSegments, ds)));
+        w.load_segment_gs(SegmentRegister::fs, mode_slot(kUser, offsetof(ModeSegments, swap_fs)));
+        w.load_segment_gs(SegmentRegister::ss, mode_slot(kUser, offsetof(ModeSegments, ss)));
+    }
+
+    /// SDM Vol. 2, SYSEXIT: to EDX with the stack at ECX.
+    void exit_kernel(const Terminal& t) {
+        spill_both();
+        mark(t.eip, Flags::undoable | Flags::restore_eax | Flags::restore_ecx);
+        std::uint8_t* open = check_user_way(offsetof(GsArea, exit_closed));
+        fill_both();
+        to_callout(t.eip);
+        w.resolve(open);
+        mark(t.eip, 0);
+        load_user_segments();
+        w.load_gs(Reg32::esp, spill(Reg32::ecx));
+        w.load_gs(Reg32::eax, spill(Reg32::eax));
+        w.move(Reg32::ecx, Reg32::edx);
+        pass(kUser);
+    }
+
+    /// SDM Vol. 2, IRET to an outer privilege level: EIP, CS, EFLAGS, ESP and SS on the stack.
+    void return_to_user(const Terminal& t) {
+        constexpr std::uint32_t kEip = 0, kCs = 4, kFlags = 8, kEsp = 12, kSs = 16;
+        const auto refuse = [&] {
+            fill_both();
+            to_callout(t.eip);
+        };
+        const auto check_selector = [&](std::uint32_t on_stack, std::size_t expected) {
+            w.load_stack_at(Reg32::eax, on_stack);
+            w.complement_eax();
+            w.load_gs(Reg32::ecx, mode_slot(kUser, expected));
+            w.sum_and_one();
+            std::uint8_t* alike = w.jecxz_forward();
+            refuse();
+            w.resolve(alike);
+        };
+        spill_both();
+        mark(t.eip, Flags::undoable | Flags::restore_eax | Flags::restore_ecx);
+        std::uint8_t* open = check_user_way(offsetof(GsArea, return_closed));
+        refuse();
+        w.resolve(open);
+        check_selector(kCs, offsetof(ModeSegments, cs_selector));
+        check_selector(kSs, offsetof(ModeSegments, ss_selector));
+        w.load_stack_at(Reg32::eax, kEip);
+        w.store_gs(offsetof(GsArea, target), Reg32::eax);
+        w.load_stack_at(Reg32::eax, kEsp);
+        w.store_gs(offsetof(GsArea, return_esp), Reg32::eax);
+        w.load_stack_at(Reg32::eax, kFlags);
+        w.store_gs(offsetof(GsArea, temporary), Reg32::eax);
+        mark(t.eip, 0);
+        w.save_status();
+        w.store_gs(offsetof(GsArea, flags_spill), Reg32::eax);
+        w.load_gs(Reg32::eax, offsetof(GsArea, temporary));
+        w.move(Reg32::ecx, Reg32::eax);
+        w.alu_gs(kXorLoad, Reg32::ecx, offsetof(GsArea, virtual_flags));
+        w.test_immediate(Reg32::ecx, kRareReturnFlags);
+        std::uint8_t* rare = w.branch_forward(kConditionNotZero);
+        w.test_immediate(Reg32::eax, kIf);
+        std::uint8_t* no_if = w.branch_forward(kConditionZero);
+        w.compare_gs(offsetof(GsArea, interrupt_waits), 0);
+        std::uint8_t* none_waits = w.branch_forward(kConditionZero);
+        w.resolve(rare);
+        w.load_gs(Reg32::eax, offsetof(GsArea, flags_spill));
+        w.restore_status();
+        refuse();
+        w.resolve(no_if);
+        w.resolve(none_waits);
+        load_flags();
+        load_user_segments();
+        w.load_gs(Reg32::esp, offsetof(GsArea, return_esp));
+        w.load_gs(Reg32::eax, spill(Reg32::eax));
+        w.load_gs(Reg32::ecx, offsetof(GsArea, target));
+        pass(kUser);
+    }
+
+    void passage(const Terminal& t) {
+        if (one_instruction) return to_callout(t.eip);
+        switch (t.kind) {
+        case TerminalKind::enter_kernel: return enter_kernel(t);
+        case TerminalKind::exit_kernel: return exit_kernel(t);
+        default: return return_to_user(t);
+        }
     }
 
     void counter_branch(const Terminal& t) {
@@ -367,6 +530,9 @@ struct Emission {
             if (caches_returns()) land(t);
             return caches_returns();
         case TerminalKind::ret: ret(t); return false;
+        case TerminalKind::enter_kernel:
+        case TerminalKind::exit_kernel:
+        case TerminalKind::return_to_user: passage(t); return false;
         case TerminalKind::callout: to_callout(t.eip); return false;
         case TerminalKind::fault:
             w.store_gs_immediate(offsetof(GsArea, exit_info),

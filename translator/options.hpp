@@ -18,6 +18,7 @@ struct Options {
     bool inline_pushf_popf = true;
     bool inline_selector_reads = true;
     bool inline_selector_loads = true;
+    bool inline_passages = true;  ///< SYSENTER, SYSEXIT and IRET between the guest's kernel and its user mode
     bool adaptive = true;         ///< translate anew what traps again and again
     std::uint32_t block_limit = 16; ///< guest instructions a block, at most kMaxBlockInstructions
     bool native_memory = true;    ///< no optimization: off, the emulator executes what accesses memory (but x87, MMX)
@@ -27,7 +28,7 @@ inline constexpr std::uint32_t kMaxBlockInstructions = 16;
 
 /// All optimizations off: the reference the tests compare with.
 [[nodiscard]] constexpr Options plain_options() {
-    return {false, false, false, false, false, false, false, false, false, false, false, kMaxBlockInstructions, true};
+    return {false, false, false, false, false, false, false, false, false, false, false, false, kMaxBlockInstructions, true};
 }
 
 } // namespace ringone::translator

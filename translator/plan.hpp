@@ -28,7 +28,7 @@ enum class StepKind : std::uint8_t {
     pushf,
     popf,
     read_selector,
-    load_selector, ///< MOV sreg, r: inlined for selectors that were loaded before
+    load_selector, ///< MOV sreg, r/m16: inlined for selectors that were loaded before
     pop_selector,  ///< POP sreg, the same
 };
 
@@ -47,6 +47,9 @@ enum class TerminalKind : std::uint8_t {
     indirect_jump,   ///< JMP r/m32
     indirect_call,   ///< CALL r/m32: pushes `next`
     ret,             ///< RET: `immediate` more bytes are popped
+    enter_kernel,    ///< SYSENTER at CPL 3
+    exit_kernel,     ///< SYSEXIT at CPL 0
+    return_to_user,  ///< IRET at CPL 0, inlined for returns to CPL 3
     callout,         ///< the monitor executes the instruction and goes on where it says
     fault,           ///< the guest faults with `vector` at this instruction
     fall_through,    ///< the block was long enough: goes on at `next`

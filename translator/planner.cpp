@@ -3,6 +3,7 @@
 #include "translator/plan.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace ringone::translator {
 namespace {
@@ -68,15 +69,25 @@ StepKind copy_kind(const Instruction& instruction, const CodeContext& context) {
 }
 
 /// MOV or POP to a segment register whose loads can be inlined: not SS, which holds off interrupts.
-bool loads_data_segment(const Instruction& instruction) {
+bool loads_data_segment(const Instruction& instruction, const CodeContext& context) {
     const ZydisDecodedOperand& to = instruction.operands[0];
     if (to.type != ZYDIS_OPERAND_TYPE_REGISTER) return false;
     const bool data = to.reg.value == ZYDIS_REGISTER_ES || to.reg.value == ZYDIS_REGISTER_DS ||
                       to.reg.value == ZYDIS_REGISTER_FS || to.reg.value == ZYDIS_REGISTER_GS;
     if (!data) return false;
     if (instruction.mnemonic() == ZYDIS_MNEMONIC_POP) return instruction.info.operand_width == 32;
-    return instruction.mnemonic() == ZYDIS_MNEMONIC_MOV &&
-           instruction.operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER;
+    if (instruction.mnemonic() != ZYDIS_MNEMONIC_MOV || instruction.has(ZYDIS_ATTRIB_HAS_OPERANDSIZE)) return false;
+    return copy_kind(instruction, context) == StepKind::copy || copy_kind(instruction, context) == StepKind::copy_via_fs;
+}
+
+/// SYSENTER and SYSEXIT between flat segments: a matter of the monitor's preparation, not of operands.
+std::optional<TerminalKind> passage(const Instruction& instruction, const CodeContext& context) {
+    if (context.code_size != CodeSize::bits32 || !context.protected_mode || context.virtual_8086) return {};
+    if (instruction.mnemonic() == ZYDIS_MNEMONIC_SYSENTER && context.cpl == 3) return TerminalKind::enter_kernel;
+    if (instruction.mnemonic() == ZYDIS_MNEMONIC_SYSEXIT && context.cpl == 0) return TerminalKind::exit_kernel;
+    if (instruction.mnemonic() == ZYDIS_MNEMONIC_IRETD && context.cpl == 0 && context.stack_32)
+        return TerminalKind::return_to_user;
+    return {};
 }
 
 /// May the monitor take this one over? A string instruction traps on few of the pages it goes over; which of several
@@ -272,12 +283,14 @@ bool Planner::add(Plan& plan, const Instruction& instruction, bool in_shadow) co
         if (const std::uint8_t vector = fpu_fault(row.action, instruction, context)) return end_fault(vector);
         break;
     case Action::system:
-        if (options_.inline_selector_loads && loads_data_segment(instruction) && context.code_size == CodeSize::bits32 &&
+        if (options_.inline_selector_loads && loads_data_segment(instruction, context) && context.code_size == CodeSize::bits32 &&
             context.stack_32 && context.protected_mode && context.cpl == 0 && !context.virtual_8086)
             return step(instruction.mnemonic() == ZYDIS_MNEMONIC_POP ? StepKind::pop_selector : StepKind::load_selector);
         break;
     case Action::iret: break;
     }
+    if (options_.inline_passages && options_.indirect_lookup)
+        if (const std::optional<TerminalKind> kind = passage(instruction, context)) return end(*kind);
     return end(TerminalKind::callout);
 }
 

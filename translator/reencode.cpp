@@ -79,6 +79,18 @@ std::uint32_t write(const Instruction& instruction, CodeSize from, SegmentPrefix
     return n;
 }
 
+/// Another instruction, with a register and the r/m operand of one that has a one-byte opcode and a ModRM byte.
+std::uint32_t load_of_operand(const Instruction& instruction, SegmentPrefix segment, std::span<const std::uint8_t> opcode,
+                              std::uint8_t to, std::span<std::uint8_t, kMaxReencodedLength> out) {
+    constexpr std::uint8_t kRegisterMask = 7U << 3U;
+    const std::uint32_t prefixes = count_prefixes(instruction);
+    std::uint32_t n = write(instruction, CodeSize::bits32, segment, prefixes, out);
+    for (const std::uint8_t b : opcode) out[n++] = b;
+    out[n++] = static_cast<std::uint8_t>((instruction.bytes[prefixes + 1] & ~kRegisterMask) | to << 3U);
+    for (std::uint32_t i = prefixes + 2; i < instruction.length(); ++i) out[n++] = instruction.bytes[i];
+    return n;
+}
+
 } // namespace
 
 std::uint32_t reencode(const Instruction& instruction, CodeSize from, SegmentPrefix segment,
@@ -92,15 +104,16 @@ std::uint32_t reencode(const Instruction& instruction, CodeSize from, SegmentPre
 
 std::uint32_t reencode_target_load(const Instruction& branch, SegmentPrefix segment,
                                    std::span<std::uint8_t, kMaxReencodedLength> out) {
-    constexpr std::uint8_t kMoveLoad = 0x8B;
-    constexpr std::uint8_t kRegisterEcx = 1U << 3U;
-    constexpr std::uint8_t kRegisterMask = 7U << 3U;
-    const std::uint32_t prefixes = count_prefixes(branch);
-    std::uint32_t n = write(branch, CodeSize::bits32, segment, prefixes, out);
-    out[n++] = kMoveLoad;
-    out[n++] = static_cast<std::uint8_t>((branch.bytes[prefixes + 1] & ~kRegisterMask) | kRegisterEcx);
-    for (std::uint32_t i = prefixes + 2; i < branch.length(); ++i) out[n++] = branch.bytes[i];
-    return n;
+    constexpr std::uint8_t kMoveLoad[] = {0x8B};
+    constexpr std::uint8_t kEcx = 1;
+    return load_of_operand(branch, segment, kMoveLoad, kEcx, out);
+}
+
+std::uint32_t reencode_selector_load(const Instruction& load, SegmentPrefix segment,
+                                     std::span<std::uint8_t, kMaxReencodedLength> out) {
+    constexpr std::uint8_t kZeroExtend[] = {0x0F, 0xB7};
+    constexpr std::uint8_t kEax = 0;
+    return load_of_operand(load, segment, kZeroExtend, kEax, out);
 }
 
 std::uint32_t reencode_absolute(const Instruction& instruction, CodeSize from, std::uint32_t displacement,

@@ -28,6 +28,10 @@ inline constexpr std::uint32_t kMaxReencodedLength = kMaxInstructionLength + 8;
 [[nodiscard]] std::uint32_t reencode_target_load(const Instruction& branch, SegmentPrefix segment,
                                                  std::span<std::uint8_t, kMaxReencodedLength> out);
 
+/// Writes `MOVZX eax, r/m16` with the operand of a MOV to a segment register (8E) of a 32-bit code segment.
+[[nodiscard]] std::uint32_t reencode_selector_load(const Instruction& load, SegmentPrefix segment,
+                                                   std::span<std::uint8_t, kMaxReencodedLength> out);
+
 /// Writes the instruction with its ModRM memory operand (or moffs) replaced by GS:[displacement], for a 32-bit code
 /// segment. Returns 0 when it has none.
 [[nodiscard]] std::uint32_t reencode_absolute(const Instruction& instruction, CodeSize from, std::uint32_t displacement,

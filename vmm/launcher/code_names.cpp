@@ -20,7 +20,7 @@ constexpr struct {
 } kSlots[] = {
     {offsetof(GsArea, spill_eax), "spill_eax"},
     {offsetof(GsArea, spill_ecx), "spill_ecx"},
-    {offsetof(GsArea, spill_edx), "spill_edx"},
+    {offsetof(GsArea, return_esp), "return_esp"},
     {offsetof(GsArea, target), "target"},
     {offsetof(GsArea, exit_info), "exit_info"},
     {offsetof(GsArea, exit_eip), "exit_eip"},
@@ -30,10 +30,13 @@ constexpr struct {
     {offsetof(GsArea, interrupt_waits), "interrupt_waits"},
     {offsetof(GsArea, temporary), "temporary"},
     {offsetof(GsArea, return_target), "return_target"},
-    {offsetof(GsArea, swap_fs), "swap_fs"},
-    {offsetof(GsArea, swap_other), "swap_other"},
-    {offsetof(GsArea, swap_wrap), "swap_wrap"},
-    {offsetof(GsArea, swap_cs), "swap_cs"},
+    {offsetof(GsArea, flags_spill), "flags_spill"},
+    {offsetof(GsArea, enter_closed), "enter_closed"},
+    {offsetof(GsArea, exit_closed), "exit_closed"},
+    {offsetof(GsArea, return_closed), "return_closed"},
+    {offsetof(GsArea, enter_esp), "enter_esp"},
+    {offsetof(GsArea, enter_eip), "enter_eip"},
+    {offsetof(GsArea, passage), "passage"},
 };
 
 bool in_table(std::uint32_t offset, std::size_t table) {
@@ -49,9 +52,18 @@ std::string slot_name(std::uint32_t offset) {
     constexpr std::size_t kLoaded = offsetof(GsArea, loaded_way);
     if (offset >= kLoaded && offset - kLoaded < sizeof(GsArea::loaded_way))
         return fmt::format("loaded_way_{}", kSegmentNames[(offset - kLoaded) / 4]);
+    constexpr std::size_t kModes = offsetof(GsArea, modes);
+    if (offset >= kModes && offset - kModes < sizeof(GsArea::modes)) {
+        constexpr const char* kFields[] = {"swap_fs", "swap_other", "swap_cs", "swap_wrap", "ss", "es", "ds", "cs_selector",
+                                           "ss_selector"};
+        static_assert(sizeof(ModeSegments) == std::size(kFields) * sizeof(std::uint32_t));
+        const std::size_t mode = (offset - kModes) / sizeof(ModeSegments);
+        return fmt::format("{}.{}", mode == 0 ? "kernel" : "user",
+                           kFields[(offset - kModes) % sizeof(ModeSegments) / sizeof(std::uint32_t)]);
+    }
     constexpr std::size_t kWays = offsetof(GsArea, ways);
     if (offset >= kWays && offset - kWays < sizeof(GsArea::ways)) {
-        constexpr const char* kFields[] = {"", ".shadow", ".wrap"};
+        constexpr const char* kFields[] = {"", ".shadow", ".user_shadow", ".wrap"};
         const std::size_t way = (offset - kWays) / sizeof(SelectorWay);
         return fmt::format("way{}_{}{}", way / kSegmentRegisters, kSegmentNames[way % kSegmentRegisters],
                            kFields[(offset - kWays) % sizeof(SelectorWay) / 4]);

@@ -53,6 +53,9 @@ Treatment terminal_treatment(TerminalKind kind) {
     switch (kind) {
     case TerminalKind::callout: return Treatment::callout;
     case TerminalKind::fault: return Treatment::trap;
+    case TerminalKind::enter_kernel:
+    case TerminalKind::exit_kernel:
+    case TerminalKind::return_to_user: return Treatment::inlined;
     default: return Treatment::adjusted;
     }
 }

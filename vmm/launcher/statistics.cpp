@@ -73,6 +73,7 @@ std::vector<Statistic> collect(VirtualMachine& machine) {
         .add("roll-forward steps", m.roll_forward_steps)
         .add("segment loads", m.segment_loads)
         .add("segment registers loaded by fragments", m.inlined_segment_loads)
+        .add("passages of fragments", m.passages)
         .add("instructions translated anew", m.adapted);
     c.group("translations")
         .add("fragments", t.fragments)

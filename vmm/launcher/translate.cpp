@@ -97,6 +97,9 @@ private:
             if (goes_on(last)) add(t.next);
             break;
         }
+        case TerminalKind::enter_kernel:
+        case TerminalKind::exit_kernel:
+        case TerminalKind::return_to_user:
         case TerminalKind::indirect_jump:
         case TerminalKind::ret:
         case TerminalKind::fault:

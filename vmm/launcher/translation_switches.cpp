@@ -34,6 +34,7 @@ constexpr Switch kSwitches[] = {
     {"inline-pushf-popf", translation<&translator::Options::inline_pushf_popf>},
     {"inline-selector-reads", translation<&translator::Options::inline_selector_reads>},
     {"inline-selector-loads", translation<&translator::Options::inline_selector_loads>},
+    {"inline-passages", translation<&translator::Options::inline_passages>},
     {"adaptive", translation<&translator::Options::adaptive>},
     {"native-memory", translation<&translator::Options::native_memory>, false},
     {"prefill", memory<&vmm::MemorySwitches::prefill>},

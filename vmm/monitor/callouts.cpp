@@ -136,6 +136,7 @@ Monitor::Next Monitor::execute_decoded() {
     if (loads_segment && to.type == ZYDIS_OPERAND_TYPE_REGISTER &&
         ZydisRegisterGetClass(to.reg.value) == ZYDIS_REGCLASS_SEGMENT)
         remember_way(to_segment(to.reg.value));
+    if (is_iret(instruction_->mnemonic())) remember_user();
     completed_ = true;
     suppress_trap_ = enters_handler(instruction_->mnemonic());
     if (prefill_.valid && is_iret(instruction_->mnemonic())) prefill_on_return();

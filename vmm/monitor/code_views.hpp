@@ -33,7 +33,10 @@ public:
     /// A fault: the guest's #PF. Not while a block is being translated.
     [[nodiscard]] MaybeFault enter(bool user, std::uint32_t linear_page);
 
-    /// CodeSource, for code of the privilege that enter() was called with last.
+    /// As enter() for a page that is known to be visible.
+    void select(bool user) { entered_view_ = current(user); }
+
+    /// CodeSource, for code of the privilege that enter() or select() was called with last.
     [[nodiscard]] std::uint32_t fetch(std::uint32_t linear, std::span<std::uint8_t> to) override;
     [[nodiscard]] std::uint32_t physical_page(std::uint32_t linear) override;
     /// Why fetch() delivered nothing: a fault, or none when enter() has something to put right first.

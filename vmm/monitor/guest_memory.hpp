@@ -65,6 +65,10 @@ public:
     }
     /// The guest runs at CPL 3 (or in virtual-8086 mode) from now on, or not.
     void set_user(bool user);
+    /// May the guest's kernel return to its user mode without set_user() at once?
+    [[nodiscard]] bool user_ready() const {
+        return user_limit_ != world_.zone().guest_limit && mmu_.exposed_pages() == 0;
+    }
     /// First linear address that user segments must not reach.
     [[nodiscard]] std::uint32_t user_limit() const { return user_limit_; }
 

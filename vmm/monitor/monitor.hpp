@@ -39,6 +39,7 @@ struct MonitorCounters {
     std::uint64_t exits_link, exits_indirect, exits_callout, exits_fault, exits_step, kicks, roll_forward_steps;
     std::uint64_t segment_loads, traps, emulated, injected_faults, injected_interrupts, halts, hidden_faults;
     std::uint64_t inlined_segment_loads; ///< registers found loaded at exits; what was loaded twice counts once
+    std::uint64_t passages; ///< changes of privilege found made at exits; of several in a row the last counts
     std::uint64_t adapted; ///< instructions translated anew for what their accesses did
     std::uint64_t traps_by_vector[32];
     std::uint64_t injected_by_vector[32];
@@ -114,17 +115,33 @@ private:
     void load_hardware();
     void save_hardware();
     void load_segments();
-    [[nodiscard]] std::uint16_t shadow_selector(std::uint32_t role, const SegmentCache& segment);
-    [[nodiscard]] ShadowDescriptor shadow_of(const SegmentCache& segment, bool as_data) const;
-    [[nodiscard]] ShadowDescriptor wrapped_shadow_of(const SegmentCache& segment) const;
-    [[nodiscard]] translator::CodeContext code_context() const;
+    void load_mode(bool user, const SegmentCache& cs, const SegmentCache& ss);
+    [[nodiscard]] std::uint32_t limit_of(bool user) const;
+    [[nodiscard]] std::uint16_t shadow_selector(bool user, std::uint32_t role, const SegmentCache& segment);
+    [[nodiscard]] ShadowDescriptor shadow_of(bool user, const SegmentCache& segment, bool as_data) const;
+    [[nodiscard]] ShadowDescriptor wrapped_shadow_of(bool user, const SegmentCache& segment) const;
+    [[nodiscard]] std::uint32_t passage_shadow(Segment segment, const SegmentCache& cache);
+    [[nodiscard]] translator::CodeContext code_context(const SegmentCache& cs, const SegmentCache& ss, std::uint8_t cpl) const;
+    [[nodiscard]] translator::CodeContext code_context() const {
+        return code_context(vcpu_.segment(Segment::cs), vcpu_.segment(Segment::ss), vcpu_.cpl);
+    }
     [[nodiscard]] bool user_mode() const { return vcpu_.cpl == 3 || vcpu_.virtual_8086(); }
 
     // selector_ways.cpp
     void forget_ways();
     void check_ways();
+    void reread_ways();
+    [[nodiscard]] bool watched_descriptor(std::uint16_t selector, std::uint64_t& raw);
     void remember_way(Segment segment);
     void take_ways();
+
+    // passages.cpp
+    void check_passages();
+    void open_passages();
+    void close_passages_to_user();
+    void remember_user();
+    void reread_user();
+    void take_passage();
 
     // NativeRunner
     [[nodiscard]] std::span<std::byte> scratch() override;
@@ -173,10 +190,32 @@ private:
     static constexpr std::uint32_t kShadowRoles = 7; ///< by segment, and what swap_wrap is made of
     KnownShadow known_shadows_[2][kShadowRoles]{};
     SegmentCache loaded_[kSegmentCount];
+    std::uint64_t way_descriptors_[translator::kSelectorWays][kSegmentCount]{}; ///< what those were made from
     SegmentCache way_segments_[translator::kSelectorWays][kSegmentCount]; ///< what GsArea::ways load
     std::uint32_t next_way_[kSegmentCount]{};
     TableRegister ways_gdtr_;
+    static constexpr std::uint32_t kNoTable = 0xFFFFFFFF;
+    std::uint32_t table_page_ = kNoTable; ///< linear page of the descriptors that all these come from
     std::uint64_t ways_epoch_ = 0; ///< of the world's selectors; 0: there are no ways yet
+    /// Where fragments may pass to by themselves.
+    struct Destination {
+        SegmentCache cs, ss;
+        std::uint8_t context = translator::TranslationCache::kNoContext;
+        bool open = false;
+    };
+    Destination kernel_, user_;
+    std::uint64_t user_descriptors_[2]{}; ///< of its CS and SS
+    bool user_known_ = false;             ///< ... and those are what the guest's IRET has found last
+    bool fast_exit_ = false;              ///< SYSEXIT leads to the same
+    /// What all that depends on, besides descriptors.
+    struct PassageState {
+        std::uint64_t selector_epoch, cache_flushes;
+        std::uint32_t sysenter_cs, sysenter_esp, sysenter_eip, cr0, cr4, user_limit;
+        std::uint8_t active[translator::kDispatchClasses], user_view;
+        bool tsc_shifted, user_known;
+        friend constexpr bool operator==(const PassageState&, const PassageState&) = default;
+    };
+    PassageState passage_state_{};
     std::uint32_t loaded_limit_ = 0; ///< first address that those segments must not reach; 0: none are loaded
     bool fs_holds_gs_ = false;
     bool interrupt_line_ = false;

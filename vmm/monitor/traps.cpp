@@ -55,6 +55,7 @@ bool Monitor::between_instructions() {
 void Monitor::run_world() {
     world_.run();
     take_ways();
+    take_passage();
 }
 
 bool Monitor::run_to_exit(bool single) {
@@ -122,6 +123,7 @@ bool Monitor::hidden_fault() {
     fault_ = memory_.on_fault(static_cast<std::uint32_t>(c.trap_address), type,
                               user_mode() ? AccessPrivilege::user : AccessPrivilege::supervisor);
     if (fault_.kind == mmu::FaultResult::Kind::mapped && below_floor()) fault_.kind = mmu::FaultResult::Kind::emulate;
+    if (!memory_.user_ready()) close_passages_to_user(); // it may have mapped what user mode must not reach
     counters_.hidden_faults += fault_.kind == mmu::FaultResult::Kind::mapped ? 1 : 0;
     return fault_.kind == mmu::FaultResult::Kind::mapped;
 }

@@ -68,6 +68,9 @@ const Case kCases[] = {
     {"inlined_loads", "Segment loads by the selectors that were loaded before; others are callouts.",
      {0x8E, 0xD9, 0x8E, 0xC0, 0x0F, 0xA1, 0x0F, 0xA9, 0xEB, 0xFE}},
     {"inlined_loads_fs_holds_gs", "The same where FS holds the guest's GS.", {0x0F, 0xA1, 0x8E, 0xE8, 0xEB, 0xFE}, fs_holds_gs},
+    {"inlined_sysenter", "SYSENTER of a user program: to the kernel's fragments where the way is open.", {0x43, 0x0F, 0x34}, user},
+    {"inlined_sysexit", "SYSEXIT in an STI's shadow: to user mode's fragments where the way is open.", {0xFB, 0x0F, 0x35}},
+    {"inlined_iret", "IRET: the same, for the CS and SS that user mode had before.", {0x43, 0xCF}},
     {"inlined_in_user_mode", "At CPL 3 the flags are IOPL's business: callouts. Selector reads stay inline.",
      {0x8C, 0xD8, 0x9C}, user},
     {"callout", "The monitor executes what it must.", {0x43, 0x0F, 0x22, 0xD8}},
@@ -134,6 +137,7 @@ std::string switched_off(const Options& o) {
                                                      {o.inline_pushf_popf, " inline-pushf-popf"},
                                                      {o.inline_selector_reads, " inline-selector-reads"},
                                                      {o.inline_selector_loads, " inline-selector-loads"},
+                                                     {o.inline_passages, " inline-passages"},
                                                      {o.adaptive, " adaptive"}};
     std::string text;
     for (const auto& [on, name] : switches)

@@ -214,7 +214,7 @@ void Verifier::check_opcode(std::size_t index) {
     expect(r.map != 1 || r.opcode != 0x31 || !cache_.context(fragment_.context).tsc_restricted, l, "RDTSC");
     for (const SensitiveOpcode& s : kSensitiveOpcodes) {
         if (!s.matches(r)) continue;
-        const bool own_pushf = l.is({0x9C}) && line(index + 1).gs(0x89, 0x05, kSpillEax);
+        const bool own_pushf = l.is({0x9C}) && line(index + 1).gs(0x89, 0x0D, kSpillEcx);
         expect(own_pushf, l, s.what);
     }
 }
@@ -242,28 +242,54 @@ bool Verifier::is_way(std::size_t index) const {
     return false;
 }
 
-/// A way, or MOV fs, gs:[slot] around exactly one instruction that uses FS.
+/// 1 + the dispatch class that the fragment has told the monitor of before this line; 0: it has not.
+std::uint32_t Verifier::passage_before(std::size_t index) const {
+    for (std::size_t i = index; i-- > 0;)
+        if (line(i).gs(0xC7, 0x05, offsetof(GsArea, passage))) return line(i).dword(7);
+    return 0;
+}
+
+/// What a change of privilege loads: a register's shadow there, which the monitor hears of first.
+bool Verifier::is_passage_load(std::size_t index) const {
+    const Line& l = line(index);
+    const std::uint32_t passage = passage_before(index);
+    if (passage == 0 || l.bytes[0] != kGs || l.raw.mod() != 0) return false;
+    const std::size_t mode = offsetof(GsArea, modes) + (passage - 1) * sizeof(ModeSegments);
+    constexpr std::size_t kFields[] = {offsetof(ModeSegments, es), 0, offsetof(ModeSegments, ss), offsetof(ModeSegments, ds),
+                                       offsetof(ModeSegments, swap_fs)};
+    const std::uint32_t reg = l.raw.reg();
+    return reg != 1 && reg < std::size(kFields) && l.dword(3) == mode + kFields[reg];
+}
+
+/// A way, or a passage's, or MOV fs, gs:[slot] around exactly one instruction that uses FS.
 void Verifier::check_segment_load(std::size_t index) {
     const Line& l = line(index);
-    if (is_way(index)) return;
-    constexpr std::size_t kHome = offsetof(GsArea, swap_fs);
+    if (is_way(index) || is_passage_load(index)) return;
+    const std::size_t mode = offsetof(GsArea, modes) + cache_.context(fragment_.context).dispatch_class() * sizeof(ModeSegments);
+    const std::size_t home = mode + offsetof(ModeSegments, swap_fs);
     const auto loads = [&](std::size_t i, std::size_t slot) { return line(i).gs(0x8E, 0x25, slot); };
     const auto away = [&](std::size_t i) {
-        return loads(i, offsetof(GsArea, swap_other)) || loads(i, offsetof(GsArea, swap_wrap)) || loads(i, offsetof(GsArea, swap_cs));
+        return loads(i, mode + offsetof(ModeSegments, swap_other)) ||
+               loads(i, mode + offsetof(ModeSegments, swap_wrap)) || loads(i, mode + offsetof(ModeSegments, swap_cs));
     };
     if (away(index)) {
         const Line& user = line(index + 1);
         expect(user.raw.segment == kFs, l, "FS is switched for nothing");
-        expect(loads(index + 2, kHome), l, "FS is not switched back");
+        expect(loads(index + 2, home), l, "FS is not switched back");
         return;
     }
-    expect(loads(index, kHome) && index >= 2 && away(index - 2), l, "a segment register load");
+    expect(loads(index, home) && index >= 2 && away(index - 2), l, "a segment register load");
 }
 
-bool Verifier::is_dispatch(const Line& a, const Line& b, const Line& c) const {
-    return a.is({0x8D, 0x0C, 0x8D, 0, 0, 0, 0}) && b.is({0x0F, 0xB7, 0xC9}) &&
-           c.is({kGs, 0xFF, 0xA1}) &&
-           (c.dword(3) == table(offsetof(GsArea, indirect_table)) || c.dword(3) == table(offsetof(GsArea, return_cache)));
+bool Verifier::is_dispatch(std::size_t index) const {
+    const Line& c = line(index);
+    if (!line(index - 2).is({0x8D, 0x0C, 0x8D, 0, 0, 0, 0}) || !line(index - 1).is({0x0F, 0xB7, 0xC9}) ||
+        !c.is({kGs, 0xFF, 0xA1}))
+        return false;
+    // To the other privilege only behind what makes it the one in force.
+    if (const std::uint32_t passage = passage_before(index); passage != 0)
+        return c.dword(3) == offsetof(GsArea, indirect_table) + (passage - 1) * kDispatchEntries * 4;
+    return c.dword(3) == table(offsetof(GsArea, indirect_table)) || c.dword(3) == table(offsetof(GsArea, return_cache));
 }
 
 /// What follows the jump that a guest's call became: only returns get there.
@@ -283,7 +309,7 @@ void Verifier::check_segment(std::size_t index) {
         expect(l.dword(3) + 4 <= offsetof(GsArea, scratch), l, "beyond the GS area's slots");
         return;
     }
-    expect(is_dispatch(line(index - 2), line(index - 1), l), l, "uses GS");
+    expect(is_dispatch(index), l, "uses GS");
 }
 
 void Verifier::check_branch(std::size_t index) {
@@ -310,7 +336,7 @@ void Verifier::check_branch(std::size_t index) {
     expect(r.opcode != 0xE8, l, "CALL");
     expect(r.opcode != 0xC3 && r.opcode != 0xC2, l, "RET");
     if (r.opcode == 0xFF && (r.reg() == 2 || r.reg() == 4)) {
-        expect(is_dispatch(line(index - 2), line(index - 1), l), l, "an indirect branch");
+        expect(is_dispatch(index), l, "an indirect branch");
         const bool from_return_cache = l.dword(3) == table(offsetof(GsArea, return_cache));
         expect(!from_return_cache || line(index - 3).is({0x59}), l, "the return cache for what is no return");
     }
@@ -427,10 +453,10 @@ void Verifier::check_precision(std::size_t index) {
     const bool gs_slot = l.bytes[0] == kGs && opcode != 0xFF && opcode != 0x8F;
     const bool registers = l.is({0x8D}) || l.is({0x90}) || l.is({0x0F, 0x1F, 0x84}) || l.is({0x0F, 0xB7, 0xC9}) || l.is({0x89, 0xC1}) || l.is({0x88, 0xC4}) ||
                            (r.mod() == 3 && (opcode == 0xF7 || opcode == 0x81)) || l.is({0x9E}) || l.is({0xFC}) ||
-                           l.is({0xFD});
+                           l.is({0xFD}) || l.is({0x9F}) || l.is({0x0F, 0x90, 0xC0}) || l.is({0x04}) || l.is({0x89, 0xD1});
     const bool branch = opcode == 0xE9 || opcode == 0xEB || (opcode >= 0x70 && opcode <= 0x7F) || l.is({0xE3}) ||
                         l.is({0x0F, static_cast<unsigned>(r.opcode)}) ||
-                        (l.is({kGs, 0xFF, 0xA1}) && is_dispatch(line(index - 2), line(index - 1), l));
+                        (l.is({kGs, 0xFF, 0xA1}) && is_dispatch(index));
     const auto before = [&](std::initializer_list<unsigned> what) {
         for (std::size_t i = index; i-- > 0;)
             if (line(i).is(what)) return true;
@@ -469,8 +495,9 @@ void Verifier::check_undo() {
         else if (l.raw.map == 0 && l.raw.opcode == 0x8B && l.raw.reg() == 1) ecx_dirty = true;
         else if (l.raw.map == 0 && l.raw.opcode == 0x8B && l.raw.reg() == 0) eax_dirty = true;
         else if (l.is({0x8D, 0x0C, 0x8D}) || l.is({0x0F, 0xB7, 0xC9}) || l.is({0x8D, 0x89}) || l.is({0x8D, 0x4C, 0x01, 0x01})) ecx_dirty = true;
-        else if (l.is({0x0F, 0xB7}) && l.raw.reg() == 0 && l.raw.mod() == 3) eax_dirty = true;
-        else if (eax_dirty && l.is({0xF7, 0xD0})) continue;
+        else if (l.raw.map == 1 && l.raw.opcode == 0xB7 && l.raw.reg() == 0) eax_dirty = true;
+        else if (l.is({0x0F, 0xB7, 0xC8})) ecx_dirty = true;
+        else if (eax_dirty && (l.is({0xF7, 0xD0}) || l.is({0x8D, 0x04, 0x08}))) continue;
         else if (l.is({kGs, 0x89}) || (l.is({kGs, 0xC7}) && !l.gs(0xC7, 0x05, kVirtualIf)) || l.is({kGs, 0x8E}) ||
                  l.is({kGs, 0xFF, 0xA1}) || l.is({0xE3}) || l.is({0xE9}) || l.is({0x90}) || l.is({0x0F, 0x1F, 0x84})) continue;
         else visible = true;

@@ -51,6 +51,8 @@ private:
     void check_side_table();
     void check_opcode(std::size_t index);
     void check_segment(std::size_t index);
+    [[nodiscard]] std::uint32_t passage_before(std::size_t index) const;
+    [[nodiscard]] bool is_passage_load(std::size_t index) const;
     [[nodiscard]] bool is_way(std::size_t index) const;
     void check_segment_load(std::size_t index);
     void check_branch(std::size_t index);
@@ -64,7 +66,7 @@ private:
     void check_landing(std::size_t index);
     void check_return_entry();
     void check_tag_check();
-    [[nodiscard]] bool is_dispatch(const Line& a, const Line& b, const Line& c) const;
+    [[nodiscard]] bool is_dispatch(std::size_t index) const;
     [[nodiscard]] std::uint32_t table(std::size_t base) const;
     [[nodiscard]] const Line& line(std::size_t index) const; ///< an empty one outside the body
     void expect(bool good, const Line& line, const char* what);

@@ -31,7 +31,7 @@ Options options_of(std::uint32_t bits) {
     o.inline_pushf_popf = (bits & 32U) != 0;
     o.inline_selector_reads = (bits & 64U) != 0;
     o.site_cache = o.place_entries = (bits & 128U) != 0;
-    o.inline_selector_loads = (bits & 256U) != 0;
+    o.inline_selector_loads = o.inline_passages = (bits & 256U) != 0;
     return o;
 }
 constexpr std::uint32_t kOptionSets = 512;

@@ -21,19 +21,26 @@ SegmentCache flat(std::uint32_t selector, std::uint16_t attributes, unsigned lev
             static_cast<std::uint16_t>(attributes | (level << kDplShift)), 0, 0xFFFF'FFFF, true};
 }
 
-bool unusable(const VCpu& vcpu) {
+} // namespace
+
+bool fast_calls_unusable(const VCpu& vcpu) {
     return !vcpu.protected_mode() || is_null(static_cast<std::uint16_t>(vcpu.sysenter_cs));
 }
 
-} // namespace
+FastSegments fast_segments(const VCpu& vcpu, unsigned cpl) {
+    const std::uint32_t code = vcpu.sysenter_cs + (cpl == 0 ? 0 : kExitCode);
+    const std::uint32_t stack = vcpu.sysenter_cs + (cpl == 0 ? kEnterStack : kExitStack);
+    return {flat(code, kFlatCode, cpl), flat(stack, kFlatData, cpl)};
+}
 
 MaybeFault system_enter(VCpu& vcpu) {
-    if (unusable(vcpu)) {
+    if (fast_calls_unusable(vcpu)) {
         return GuestFault::with_code(vector::kGeneralProtection, 0);
     }
     vcpu.eflags &= ~(eflags::kVirtual8086 | eflags::kInterrupt | eflags::kResume);
-    vcpu.segment(Segment::cs) = flat(vcpu.sysenter_cs, kFlatCode, 0);
-    vcpu.segment(Segment::ss) = flat(vcpu.sysenter_cs + kEnterStack, kFlatData, 0);
+    const FastSegments kernel = fast_segments(vcpu, 0);
+    vcpu.segment(Segment::cs) = kernel.cs;
+    vcpu.segment(Segment::ss) = kernel.ss;
     vcpu.gpr[kEsp] = vcpu.sysenter_esp;
     vcpu.eip = vcpu.sysenter_eip;
     vcpu.cpl = 0;
@@ -42,11 +49,12 @@ MaybeFault system_enter(VCpu& vcpu) {
 
 MaybeFault system_exit(VCpu& vcpu) {
     constexpr unsigned kUser = 3;
-    if (unusable(vcpu) || vcpu.cpl != 0) {
+    if (fast_calls_unusable(vcpu) || vcpu.cpl != 0) {
         return GuestFault::with_code(vector::kGeneralProtection, 0);
     }
-    vcpu.segment(Segment::cs) = flat(vcpu.sysenter_cs + kExitCode, kFlatCode, kUser);
-    vcpu.segment(Segment::ss) = flat(vcpu.sysenter_cs + kExitStack, kFlatData, kUser);
+    const FastSegments user = fast_segments(vcpu, kUser);
+    vcpu.segment(Segment::cs) = user.cs;
+    vcpu.segment(Segment::ss) = user.ss;
     vcpu.gpr[kEsp] = vcpu.gpr[kEcx];
     vcpu.eip = vcpu.gpr[kEdx];
     vcpu.cpl = kUser;

@@ -12,4 +12,12 @@ namespace ringone::vmm {
 [[nodiscard]] MaybeFault system_enter(VCpu& vcpu);
 [[nodiscard]] MaybeFault system_exit(VCpu& vcpu);
 
+/// CS and SS that IA32_SYSENTER_CS gives to the kernel (CPL 0) and to user mode (CPL 3).
+struct FastSegments {
+    SegmentCache cs, ss;
+};
+[[nodiscard]] FastSegments fast_segments(const VCpu& vcpu, unsigned cpl);
+/// Would SYSENTER be #GP(0)?
+[[nodiscard]] bool fast_calls_unusable(const VCpu& vcpu);
+
 } // namespace ringone::vmm

@@ -94,8 +94,7 @@ ringone_gate_entered:
     .globl ringone_gate_abandon
 ringone_gate_abandon:
     movl $EXIT_KICK, CTX_EXIT(%rdi)
-    mov CTX_HOST_RSP(%rdi), %rsp
-    jmp 2f                          # FS may not be the guest's yet: CTX_FS is
+    jmp ringone_gate_leave
 
 # void ringone_gate_from_trap(GuestContext*, const void* fxsave_image): from the signal handler, which has saved the
 # guest's general registers, past the kernel: the image holds what the guest's x87/SSE registers were.
@@ -121,6 +120,10 @@ ringone_gate_exit:
     mov %esi, 24(%r15)
     mov %edi, 28(%r15)
     mov %r15, %rdi
+    mov %es, CTX_ES(%rdi)           # fragments load segment registers
+    mov %ss, CTX_SS(%rdi)
+    mov %ds, CTX_DS(%rdi)
+    mov %fs, CTX_FS(%rdi)
     mov CTX_HOST_RSP(%rdi), %rsp
     pushfq
     pop %rax
@@ -133,8 +136,7 @@ ringone_gate_exit:
 ringone_gate_leave:
     mov CTX_HOST_RSP(%rdi), %rsp
     cld
-    mov %fs, CTX_FS(%rdi)
-2:  mov CTX_HOST_FS(%rdi), %rax
+    mov CTX_HOST_FS(%rdi), %rax
     wrfsbase %rax
     pop %r15
     pop %r14

@@ -228,9 +228,12 @@ void ProcessWorld::run() {
 bool ProcessWorld::slot_in_use(std::uint32_t slot) const {
     const std::uint16_t selector = ldt_selector(kFirstShadowEntry + slot);
     const translator::GsArea& gs = *zone_.gs;
+    const auto in_mode = [selector](const translator::ModeSegments& m) {
+        return selector == m.swap_fs || selector == m.swap_other || selector == m.swap_cs || selector == m.swap_wrap ||
+               selector == m.ss || selector == m.es || selector == m.ds;
+    };
     return selector == context_->es || selector == context_->ss || selector == context_->ds || selector == context_->fs ||
-           selector == gs.swap_fs || selector == gs.swap_other ||
-           selector == gs.swap_wrap || selector == gs.swap_cs;
+           std::any_of(std::begin(gs.modes), std::end(gs.modes), in_mode);
 }
 
 void ProcessWorld::write_descriptor(std::uint32_t slot, const ShadowDescriptor& d) {

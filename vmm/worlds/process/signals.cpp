@@ -67,6 +67,11 @@ void handle(int signal, siginfo_t* info, void* opaque) {
         constexpr int kOrder[] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI};
         for (unsigned i = 0; i < 8; ++i) c->gpr[i] = static_cast<std::uint32_t>(reg(kOrder[i]));
         c->flags = static_cast<std::uint32_t>(reg(REG_EFL));
+        constexpr unsigned kSsShift = 48; // of the word that holds CS, GS, FS and SS
+        c->ss = static_cast<std::uint16_t>(static_cast<std::uint64_t>(reg(REG_CSGSFS)) >> kSsShift);
+        asm("mov %%es, %0" : "=m"(c->es)); // the kernel leaves these three as they were
+        asm("mov %%ds, %0" : "=m"(c->ds));
+        asm("mov %%fs, %0" : "=m"(c->fs));
         c->ccf = static_cast<std::uint32_t>(rip);
         c->exit = kick ? RunExit::kick : RunExit::trap;
         if (!kick) {
@@ -79,7 +84,7 @@ void handle(int signal, siginfo_t* info, void* opaque) {
         reg(REG_RIP) = static_cast<greg_t>(address(ringone_gate_leave));
         reg(REG_RDI) = static_cast<greg_t>(reinterpret_cast<std::uint64_t>(c));
         reg(REG_CSGSFS) = static_cast<greg_t>((static_cast<std::uint64_t>(reg(REG_CSGSFS)) & 0x0000FFFFFFFF0000ULL) |
-                                              kUserCode64 | kUserData << 48U);
+                                              kUserCode64 | kUserData << kSsShift);
         reg(REG_EFL) = static_cast<greg_t>(kPlainFlags);
         return;
     }
