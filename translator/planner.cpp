@@ -71,7 +71,7 @@ StepKind copy_kind(const Instruction& instruction, const CodeContext& context) {
 /// MOV or POP to a segment register whose loads can be inlined: not SS, which holds off interrupts.
 bool loads_data_segment(const Instruction& instruction, const CodeContext& context) {
     const ZydisDecodedOperand& to = instruction.operands[0];
-    if (to.type != ZYDIS_OPERAND_TYPE_REGISTER) return false;
+    if (to.type != ZYDIS_OPERAND_TYPE_REGISTER || context.fs_holds_gs) return false; // no kernel of ours
     const bool data = to.reg.value == ZYDIS_REGISTER_ES || to.reg.value == ZYDIS_REGISTER_DS ||
                       to.reg.value == ZYDIS_REGISTER_FS || to.reg.value == ZYDIS_REGISTER_GS;
     if (!data) return false;

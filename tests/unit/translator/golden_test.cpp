@@ -67,7 +67,7 @@ const Case kCases[] = {
      {0x8C, 0xD8, 0x8C, 0xCA, 0x1E, 0x06, 0x0F, 0xA0, 0xEB, 0xFE}},
     {"inlined_loads", "Segment loads by the selectors that were loaded before; others are callouts.",
      {0x8E, 0xD9, 0x8E, 0xC0, 0x0F, 0xA1, 0x0F, 0xA9, 0xEB, 0xFE}},
-    {"inlined_loads_fs_holds_gs", "The same where FS holds the guest's GS.", {0x0F, 0xA1, 0x8E, 0xE8, 0xEB, 0xFE}, fs_holds_gs},
+    {"inlined_loads_memory", "A selector in memory.", {0x8E, 0x64, 0x24, 0x24, 0x64, 0x8E, 0x18, 0xEB, 0xFE}},
     {"inlined_sysenter", "SYSENTER of a user program: to the kernel's fragments where the way is open.", {0x43, 0x0F, 0x34}, user},
     {"inlined_sysexit", "SYSEXIT in an STI's shadow: to user mode's fragments where the way is open.", {0xFB, 0x0F, 0x35}},
     {"inlined_iret", "IRET: the same, for the CS and SS that user mode had before.", {0x43, 0xCF}},

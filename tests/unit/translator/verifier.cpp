@@ -227,16 +227,15 @@ bool Verifier::is_way(std::size_t index) const {
     const std::size_t number = at / sizeof(SelectorWay);
     const std::size_t segment = number % kSegmentRegisters;
     constexpr std::size_t kFsNumber = 4;
-    const CodeContext& context = cache_.context(fragment_.context);
-    const bool held = segment == kFsNumber + (context.fs_holds_gs ? 1 : 0);
+    const bool held = segment == kFsNumber;
     if (at % sizeof(SelectorWay) != offsetof(SelectorWay, shadow) || number >= kSelectorWays * kSegmentRegisters ||
-        l.raw.reg() != (held ? kFsNumber : segment) || context.cpl != 0)
+        l.raw.reg() != (held ? kFsNumber : segment) || cache_.context(fragment_.context).cpl != 0)
         return false;
     const auto told = [&](const Line& o) {
         return o.gs(0xC7, 0x05, offsetof(GsArea, loaded_way) + segment * 4) &&
                o.dword(7) == number / kSegmentRegisters + 1;
     };
-    constexpr std::size_t kTellingLines = 7;
+    constexpr std::size_t kTellingLines = 9;
     for (std::size_t back = 1; back <= kTellingLines && back <= index; ++back)
         if (told(line(index - back))) return true;
     return false;
