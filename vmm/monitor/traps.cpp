@@ -73,9 +73,11 @@ bool Monitor::run_to_exit(bool single) {
         ++counters_.kicks;
         __atomic_store_n(&c.kicked, 0U, __ATOMIC_SEQ_CST);
         poll_services();
+        const bool news = gs.interrupt_waits == 0;
         world_.zone().gs->interrupt_waits = interrupt_line_ ? 1 : 0;
-        // An STI or POPF that has already seen that nothing waited is about to set IF: it has to look again.
-        const bool take = stop_requested_ || (interrupt_line_ && (gs.virtual_if != 0 || !between_instructions()));
+        // An STI, POPF or IRET that has already seen that nothing waited is about to set IF: it has to look again.
+        const bool take =
+            stop_requested_ || (interrupt_line_ && (gs.virtual_if != 0 || (news && !between_instructions())));
         if (!take || single) {
             // Nothing to take, or the fragment leaves by itself after its one instruction, whose trap comes first:
             // on where it was, boundary or not.
