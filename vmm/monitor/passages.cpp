@@ -95,7 +95,7 @@ void Monitor::check_passages() {
     gs.enter_closed = kernel_.open ? 0 : translator::kNoPassage;
     const bool to_user = user_.open && memory_.user_ready();
     gs.exit_closed = to_user && fast_exit_ ? 0 : translator::kNoPassage;
-    gs.return_closed = to_user && !prefill_pending_ ? 0 : translator::kNoPassage; // the monitor prefills at an IRET
+    gs.return_closed = to_user && !(prefill_.valid && prefill_.cpl == 3) ? 0 : translator::kNoPassage; // the monitor prefills at an IRET
 }
 
 /// After fragments ran: where have they led?

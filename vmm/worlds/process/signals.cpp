@@ -69,9 +69,9 @@ void handle(int signal, siginfo_t* info, void* opaque) {
         c->flags = static_cast<std::uint32_t>(reg(REG_EFL));
         constexpr unsigned kSsShift = 48; // of the word that holds CS, GS, FS and SS
         c->ss = static_cast<std::uint16_t>(static_cast<std::uint64_t>(reg(REG_CSGSFS)) >> kSsShift);
-        asm("mov %%es, %0" : "=m"(c->es)); // the kernel leaves these three as they were
-        asm("mov %%ds, %0" : "=m"(c->ds));
-        asm("mov %%fs, %0" : "=m"(c->fs));
+        asm volatile("mov %%es, %0" : "=m"(c->es)); // the kernel leaves these three as they were
+        asm volatile("mov %%ds, %0" : "=m"(c->ds));
+        asm volatile("mov %%fs, %0" : "=m"(c->fs));
         c->ccf = static_cast<std::uint32_t>(rip);
         c->exit = kick ? RunExit::kick : RunExit::trap;
         if (!kick) {
