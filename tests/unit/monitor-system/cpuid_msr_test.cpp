@@ -195,6 +195,18 @@ TEST_F(Msr, TheTimeStampCounterCanBeSet) {
     EXPECT_EQ(run({0x0F, 0x31}), gp());
 }
 
+TEST_F(Msr, TscAdjustIsWhatTheCounterIsAheadBy) {
+    EXPECT_TRUE(bit(model(true).query(7, 0).ebx, 1)) << "announced";
+    EXPECT_EQ(read(0x3B), kNext);
+    EXPECT_EQ(result(), 0U);
+    EXPECT_EQ(write(0x3B, 5000), kNext);
+    EXPECT_EQ(run({0x0F, 0x31}), kNext);
+    EXPECT_EQ(result(), hooks.tsc + 5000);
+    EXPECT_EQ(write(0x10, hooks.tsc + 7), kNext);
+    EXPECT_EQ(read(0x3B), kNext);
+    EXPECT_EQ(result(), 7U);
+}
+
 TEST_F(Msr, CpuidInstruction) {
     hooks.model = model(true);
     enter(3);

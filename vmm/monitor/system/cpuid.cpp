@@ -31,6 +31,9 @@ constexpr std::uint32_t kLeaf1Ecx = bits({0, 1, 9, 19, 20, 22, 23, 25});
 constexpr std::uint32_t kLeaf1Edx = bits({0, 2, 3, 4, 5, 6, 8, 11, 13, 15, 16, 17, 19, 23, 24, 25, 26});
 /// Leaf 7 EBX, EDX: ERMS and FSRM, which only say that REP MOVSB is fast.
 constexpr std::uint32_t kLeaf7Ebx = bits({9});
+/// EBX: IA32_TSC_ADJUST, which is ours. With it and an invariant TSC, Linux does not measure the TSC against slower clocks,
+/// which would find it unstable where the host takes the processor away between two readings.
+constexpr std::uint32_t kTscAdjust = bits({1});
 constexpr std::uint32_t kLeaf7Edx = bits({4});
 /// EDX: IBRS and IBPB (IA32_SPEC_CTRL, IA32_PRED_CMD), IA32_ARCH_CAPABILITIES.
 constexpr std::uint32_t kLeaf7EdxSpeculation = bits({26, 29});
@@ -70,7 +73,7 @@ CpuidLeaf virtualize(const CpuidLeaf& host, bool intel, CpuidOptions options) {
     case 4: guest.eax = host.eax & kCacheTopology; break;
     case 7:
         guest.eax = 0;
-        guest.ebx = host.ebx & kLeaf7Ebx;
+        guest.ebx = (host.ebx & kLeaf7Ebx) | kTscAdjust;
         guest.ecx = 0;
         guest.edx = (host.edx & kLeaf7Edx) | (intel && options.arch_capabilities != 0 ? kLeaf7EdxSpeculation : 0);
         break;

@@ -8,6 +8,7 @@ namespace {
 namespace msr {
 constexpr std::uint32_t kTsc = 0x10;
 constexpr std::uint32_t kPlatformId = 0x17; ///< Linux's microcode driver reads it on any Intel CPU
+constexpr std::uint32_t kTscAdjust = 0x3B; ///< SDM Vol. 3 section 17.17.3
 constexpr std::uint32_t kSpecCtrl = 0x48;
 constexpr std::uint32_t kPredCmd = 0x49;
 constexpr std::uint32_t kMicrocodeRevision = 0x8B; ///< IA32_BIOS_SIGN_ID, AMD's patch level
@@ -63,6 +64,7 @@ std::uint64_t guest_tsc(const VCpu& vcpu, SystemHooks& hooks) { return hooks.hos
 MaybeFault read_msr(const VCpu& vcpu, SystemHooks& hooks, std::uint32_t index, std::uint64_t& value) {
     switch (index) {
     case msr::kTsc: value = guest_tsc(vcpu, hooks); return {};
+    case msr::kTscAdjust: value = vcpu.tsc_offset; return {};
     case msr::kPlatformId:
         if (!hooks.cpuid().intel()) {
             return general_protection();
@@ -101,6 +103,7 @@ MaybeFault write_msr(VCpu& vcpu, SystemHooks& hooks, std::uint32_t index, std::u
     const auto low = static_cast<std::uint32_t>(value);
     switch (index) {
     case msr::kTsc: vcpu.tsc_offset = value - hooks.host_tsc(); return {};
+    case msr::kTscAdjust: vcpu.tsc_offset = value; return {};
     case msr::kMicrocodeRevision: return {}; // written before CPUID refreshes it; there is no update to report
     case msr::kSpecCtrl: // kept, and without effect: what it guards is not how translated code runs
         if (hooks.cpuid().arch_capabilities() == 0 || (value & ~kSpecCtrlIbrs) != 0) {
