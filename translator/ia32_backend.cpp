@@ -131,23 +131,32 @@ struct Emission {
         w.pop_gs(offsetof(GsArea, temporary));
         mark(eip, 0);
         spill_both();
+        load_flags_or(kRareFlags, [&] {
+            fill_both();
+            w.add_esp(0U - 4U);
+            to_callout(eip);
+        });
+        fill_both();
+    }
+
+    /// Sets status flags, DF and IF by the image in GsArea::temporary; `refuse` leaves where that changes one of `rare`, or
+    /// sets IF while an interrupt waits. Uses EAX, ECX and the flags.
+    template <typename Refuse>
+    void load_flags_or(std::uint32_t rare_flags, Refuse refuse) {
         w.load_gs(Reg32::eax, offsetof(GsArea, temporary));
         w.move(Reg32::ecx, Reg32::eax);
         w.alu_gs(kXorLoad, Reg32::ecx, offsetof(GsArea, virtual_flags));
-        w.test_immediate(Reg32::ecx, kRareFlags);
+        w.test_immediate(Reg32::ecx, rare_flags);
         std::uint8_t* rare = w.branch_forward(kConditionNotZero);
         w.test_immediate(Reg32::eax, kIf);
         std::uint8_t* no_if = w.branch_forward(kConditionZero);
         w.compare_gs(offsetof(GsArea, interrupt_waits), 0);
         std::uint8_t* none_waits = w.branch_forward(kConditionZero);
         w.resolve(rare);
-        fill_both();
-        w.add_esp(0U - 4U);
-        to_callout(eip);
+        refuse();
         w.resolve(no_if);
         w.resolve(none_waits);
         load_flags();
-        fill_both();
     }
 
     /// Sets status flags, DF and IF by the image in EAX; uses ECX.
@@ -457,22 +466,11 @@ struct Emission {
         mark(t.eip, 0);
         w.save_status();
         w.store_gs(offsetof(GsArea, flags_spill), Reg32::eax);
-        w.load_gs(Reg32::eax, offsetof(GsArea, temporary));
-        w.move(Reg32::ecx, Reg32::eax);
-        w.alu_gs(kXorLoad, Reg32::ecx, offsetof(GsArea, virtual_flags));
-        w.test_immediate(Reg32::ecx, kRareReturnFlags);
-        std::uint8_t* rare = w.branch_forward(kConditionNotZero);
-        w.test_immediate(Reg32::eax, kIf);
-        std::uint8_t* no_if = w.branch_forward(kConditionZero);
-        w.compare_gs(offsetof(GsArea, interrupt_waits), 0);
-        std::uint8_t* none_waits = w.branch_forward(kConditionZero);
-        w.resolve(rare);
-        w.load_gs(Reg32::eax, offsetof(GsArea, flags_spill));
-        w.restore_status();
-        refuse();
-        w.resolve(no_if);
-        w.resolve(none_waits);
-        load_flags();
+        load_flags_or(kRareReturnFlags, [&] {
+            w.load_gs(Reg32::eax, offsetof(GsArea, flags_spill));
+            w.restore_status();
+            refuse();
+        });
         load_user_segments();
         w.load_gs(Reg32::esp, offsetof(GsArea, return_esp));
         w.load_gs(Reg32::eax, spill(Reg32::eax));
