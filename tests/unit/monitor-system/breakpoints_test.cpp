@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The RingOne authors
 //
 // What meets a breakpoint by its address, length and kind, and which accesses instructions make: here all memory
-// accesses of an instruction come by the fake memory. What only the whole machine shows is in tests/breakpoints.
+// accesses of an instruction come by the fake memory. What only the whole machine shows is in tests/guests/breakpoints.asm.
 #include "tests/unit/monitor-emulate/fake_runner.hpp"
 #include "tests/unit/monitor-system/machine.hpp"
 #include "vmm/monitor/breakpoints.hpp"
