@@ -71,6 +71,7 @@ guest_main:
     cmp ecx, 256
     jb .gate
     call good_msrs
+    call start_timer
     mov byte [0x7000], 0xF4     ; HLT, for virtual-8086 mode
 
     mov eax, 3
@@ -91,6 +92,25 @@ guest_main:
     mov esi, text_landed
     call print
 .out:
+    ret
+
+start_timer:                    ; if there is one. 8259 at vector 0x20, IRQ 0 only; 8254 counter 0, mode 2, 2 kHz
+    mov al, 0x11
+    out 0x20, al
+    mov al, TIMER
+    out 0x21, al
+    mov al, 4
+    out 0x21, al
+    mov al, 1
+    out 0x21, al
+    mov al, 0xFE
+    out 0x21, al
+    mov al, 0x34
+    out 0x43, al
+    mov al, 597 & 0xFF
+    out 0x40, al
+    mov al, 597 >> 8
+    out 0x40, al
     ret
 
 good_users:
