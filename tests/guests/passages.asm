@@ -19,10 +19,13 @@ K_CODE_2 equ FREE_SELECTOR + 32 ; and another
 K_DATA_2 equ FREE_SELECTOR + 40
 U_CODE_2 equ FREE_SELECTOR + 48 + 3
 U_DATA_2 equ FREE_SELECTOR + 56 + 3
-; What gates and the TSS give.
-%ifndef GATE_CODE
-    %define GATE_CODE K_CODE
-    %define GATE_DATA K_DATA
+; What gates and the TSS give: the same, or in a guest that defines MIXED others.
+%ifdef MIXED
+GATE_CODE equ KERNEL_CODE
+GATE_DATA equ KERNEL_DATA
+%else
+GATE_CODE equ K_CODE
+GATE_DATA equ K_DATA
 %endif
 ; Data with other bases.
 U_FS equ FREE_SELECTOR + 64 + 3
