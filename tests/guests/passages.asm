@@ -213,15 +213,16 @@ verify:
     push ecx
     mov edx, gs
     push edx
+    test byte [ss:seed], 1      ; either may be the one that a translator has to make good first
+    jz .fs
+    call .gs_tag
+.fs:
     jecxz .no_fs
     mov ecx, [fs:0]
 .no_fs:
     push ecx
-    mov ecx, edx
-    jecxz .no_gs
-    mov ecx, [gs:0]
-.no_gs:
-    push ecx
+    call .gs_tag
+    push edx
     inc dword [ss:attempts]
     xor ecx, ecx
 .next:
@@ -243,6 +244,13 @@ verify:
     mov eax, [esp + S_RETURN * 4]
     add esp, S_COUNT * 4
     jmp eax
+.gs_tag:                        ; EDX
+    mov edx, gs
+    test edx, edx
+    jz .no_gs
+    mov edx, [gs:0]
+.no_gs:
+    ret
 .wrong:
     push ds
     pushad
