@@ -80,7 +80,7 @@ std::uint32_t setting(const char* name, std::uint32_t otherwise) {
 class VerifyRandom : public testing::TestWithParam<CodeSize> {};
 
 TEST_P(VerifyRandom, every_fragment_is_safe_and_precise) {
-    const std::uint32_t per_set = setting("RINGONE_VERIFIED", 400);
+    const std::uint32_t per_set = setting("RINGONE_VERIFIED", 200);
     std::uint64_t checked = 0;
     std::uint32_t failures = 0;
     for (std::uint32_t bits = 0; bits < kOptionSets && failures < 5; ++bits) {
