@@ -95,6 +95,7 @@ class Limits(LauncherTest):
         with (self.folder / "output").open("wb") as file:
             process = self.started("n", stdin=subprocess.DEVNULL, stdout=file, **limited(resource.RLIMIT_FSIZE, 16 << 20))
             self.assertEqual(process.wait(30), 0)
+            file.seek((16 << 20) - (1 << 16))  # the guest has to write the rest only
             process = self.started("f", stdin=subprocess.DEVNULL, stdout=file, **limited(resource.RLIMIT_FSIZE, 16 << 20))
             self.assertEqual(process.wait(60), 2)
             self.assert_one_line(process.stderr.read(), "cannot write the guest's output: File too large")
