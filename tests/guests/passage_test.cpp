@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Copyright (c) 2026 The RingOne authors
 //
-// A guest (passages.asm) that changes its privilege thousands of times by SYSENTER, SYSEXIT, INT and IRET, quietly,
-// under interrupts and under kicks that bring none: everything arrives as it left, and fragments do most of it by
-// themselves.
+// A guest (passages.asm) that changes its privilege thousands of times by SYSENTER, SYSEXIT, INT and IRET,
+// quietly, under interrupts and under kicks that bring none: everything arrives as it left, and fragments do most
+// of it by themselves.
 #include "tests/guests/guest_machine.hpp"
 
 #include <gtest/gtest.h>
@@ -69,7 +69,7 @@ TEST_P(Passages, UnderInterrupts) {
     });
     expect_passed(run);
     EXPECT_GE(machine.interrupts_taken(), kWantedInterrupts);
-    EXPECT_NE(run.serial.find("landed"), std::string::npos) << "none came at the first instruction after SYSEXIT";
+    EXPECT_NE(run.serial.find("landed"), std::string::npos) << "none came right after SYSEXIT";
 }
 
 TEST_P(Passages, UnderKicks) {

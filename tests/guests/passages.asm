@@ -1,9 +1,9 @@
 ; SPDX-License-Identifier: MIT
 ; Copyright (c) 2026 The RingOne authors
 ;
-; Changes of privilege, many times: SYSENTER, SYSEXIT, INT and IRET between flat segments, with random registers,
-; flags and data segments, each looked at on arrival; then single ones that must fault or lead elsewhere after
-; something changed (SDM Vol. 2, IRET, SYSENTER, SYSEXIT). All with and without paging.
+; Changes of privilege, many times: SYSENTER, SYSEXIT, INT and IRET between flat segments, with random
+; registers, flags and data segments, each looked at on arrival; then single ones that must fault or lead elsewhere
+; after something changed (SDM Vol. 2, IRET, SYSENTER, SYSEXIT). All with and without paging.
     %include "guest.inc"
     %include "paging.inc"
 
@@ -97,7 +97,7 @@ guest_main:
 .out:
     ret
 
-start_timer:                    ; if there is one. 8259 at vector 0x20, IRQ 0 only; 8254 counter 0, mode 2, 2 kHz
+start_timer:                    ; where there is one: 8259, IRQ 0 only; 8254 counter 0, mode 2, 2 kHz
     mov al, 0x11
     out 0x20, al
     mov al, TIMER
@@ -281,8 +281,8 @@ random:                         ; EAX; flat DS
     rol eax, 13
     ret
 
-; Chooses what is to arrive: general registers, flags and data segments. AL: 0 user's segments only, 1 kernel's as
-; well, 2 the same, and those will be emptied. Flat DS.
+; Chooses what is to arrive: general registers, flags and data segments. AL: 0 user's segments only, 1 kernel's
+; as well, 2 the same, and those will be emptied. Flat DS.
 prepare:
     mov [segment_choice], al
     mov ecx, 7
