@@ -24,8 +24,9 @@ void expect_passed(const GuestRun& run) {
     EXPECT_NE(run.serial.find("passed: "), std::string::npos) << run.serial;
 }
 
-/// Runs the guest while another thread calls `disturb` at random moments.
-GuestRun run_disturbed(GuestMachine& machine, int longest_pause_us, const std::function<void()>& disturb) {
+/// Runs a guest while another thread calls `disturb` at random moments.
+GuestRun run_disturbed(GuestMachine& machine, const std::string& guest, int longest_pause_us,
+                       const std::function<void()>& disturb) {
     std::atomic<bool> end{false};
     std::thread timer([&] {
         std::mt19937 random(1);
@@ -35,20 +36,21 @@ GuestRun run_disturbed(GuestMachine& machine, int longest_pause_us, const std::f
             disturb();
         }
     });
-    GuestRun run = machine.run("passages");
+    GuestRun run = machine.run(guest);
     end.store(true);
     timer.join();
     return run;
 }
 
-class Passages : public testing::TestWithParam<NamedOptions> {};
+class Passages : public testing::TestWithParam<std::tuple<const char*, NamedOptions>> {};
 
 TEST_P(Passages, ArriveAsTheyLeft) {
-    GuestMachine machine(GetParam().options);
-    expect_passed(machine.run("passages"));
+    const auto& [guest, options] = GetParam();
+    GuestMachine machine(options.options);
+    expect_passed(machine.run(guest));
     const vmm::MonitorCounters& counters = machine.monitor().counters();
     const auto callouts = [&](ZydisMnemonic mnemonic) { return counters.callouts_by_mnemonic[mnemonic]; };
-    if (GetParam().options.inline_passages) {
+    if (options.options.inline_passages) {
         EXPECT_GT(counters.passages, kRounds);
         EXPECT_LT(callouts(ZYDIS_MNEMONIC_SYSENTER), kRounds / 4);
         EXPECT_LT(callouts(ZYDIS_MNEMONIC_SYSEXIT), kRounds / 4);
@@ -62,8 +64,9 @@ TEST_P(Passages, ArriveAsTheyLeft) {
 }
 
 TEST_P(Passages, UnderInterrupts) {
-    GuestMachine machine(GetParam().options);
-    const GuestRun run = run_disturbed(machine, 150, [&] {
+    const auto& [guest, options] = GetParam();
+    GuestMachine machine(options.options);
+    const GuestRun run = run_disturbed(machine, guest, 150, [&] {
         machine.raise_interrupt();
         machine.world().kick();
     });
@@ -73,14 +76,20 @@ TEST_P(Passages, UnderInterrupts) {
 }
 
 TEST_P(Passages, UnderKicks) {
-    GuestMachine machine(GetParam().options);
-    expect_passed(run_disturbed(machine, 40, [&] { machine.world().kick(); }));
+    const auto& [guest, options] = GetParam();
+    GuestMachine machine(options.options);
+    expect_passed(run_disturbed(machine, guest, 40, [&] { machine.world().kick(); }));
     EXPECT_EQ(machine.interrupts_taken(), 0U);
     EXPECT_GT(machine.monitor().counters().kicks, 20U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Guests, Passages, testing::ValuesIn(kAllOptions),
-                         [](const auto& tested) { return std::string(tested.param.name); });
+INSTANTIATE_TEST_SUITE_P(Guests, Passages,
+                         testing::Combine(testing::Values("passages", "passages_mixed"),
+                                          testing::ValuesIn(kAllOptions)),
+                         [](const auto& tested) {
+                             const char* const guest = std::get<0>(tested.param);
+                             return std::string(guest) + "_" + std::get<1>(tested.param).name;
+                         });
 
 } // namespace
 } // namespace ringone::tests

@@ -92,8 +92,12 @@ void Monitor::check_passages() {
         open_passages();
         passage_state_ = now;
     }
-    gs.enter_closed = kernel_.open ? 0 : translator::kNoPassage;
-    const bool to_user = user_.open && memory_.user_ready();
+    // What fragments show as CS and SS of this privilege's is what they are now: back here they would show it again.
+    const bool user = user_mode();
+    const Destination& here = user ? user_ : kernel_;
+    const bool as_known = vcpu_.segment(Segment::cs) == here.cs && vcpu_.segment(Segment::ss) == here.ss;
+    gs.enter_closed = kernel_.open && (user || as_known) ? 0 : translator::kNoPassage;
+    const bool to_user = user_.open && memory_.user_ready() && (!user || as_known);
     gs.exit_closed = to_user && fast_exit_ ? 0 : translator::kNoPassage;
     gs.return_closed = to_user && !(prefill_.valid && prefill_.cpl == 3) ? 0 : translator::kNoPassage; // the monitor prefills at an IRET
 }
